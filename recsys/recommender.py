@@ -1,0 +1,98 @@
+"""Recommender: what every model is, a function from rows of history to scores; and top_n, which ranks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+State = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """Rows kept from training: what a model is given, and what it should find. Both (rows, n_items) CSR."""
+
+    given: csr_matrix
+    hidden: csr_matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a long fit, for whoever watches it. ``step`` counts from 1; ``seconds_left``: None if unknown."""
+
+    step: int
+    steps: int
+    loss: float
+    metric: str
+    value: float | None
+    best: float | None
+    seconds: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class FitOptions:
+    """How this run trains a model; nothing here changes what the model is, so nothing here is saved with it.
+
+    device: "auto", "cpu" or "cuda". seed: of every random choice. validation: held-out rows for early stopping; without
+    them a model that needs some holds out part of the matrix it is given. on_progress: called after every step.
+    """
+
+    device: str = "auto"
+    seed: int = 0
+    validation: Holdout | None = None
+    on_progress: Callable[[Progress], None] | None = None
+
+
+class Recommender(Protocol):
+    """A model. ``config`` is a frozen dataclass that says what it is and is saved with it.
+
+    fit learns from an (n_users, n_items) CSR of strengths. score gives (rows, n_items) float32 for any (rows, n_items)
+    CSR of histories, seen in training or not: folding a new person in is scoring. state and restore carry everything
+    that was learnt, as arrays only. item_vectors gives (n_items, width) float32 whose cosine says how alike two items
+    are, or None when the model knows none.
+    """
+
+    config: Any
+
+    def fit(self, matrix: csr_matrix, options: FitOptions) -> Self: ...
+    def score(self, rows: csr_matrix) -> np.ndarray: ...
+    def item_vectors(self) -> np.ndarray | None: ...
+    def state(self) -> State: ...
+    def restore(self, state: State) -> Self: ...
+
+
+def top_n(scores: np.ndarray, seen: csr_matrix | None, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The n best columns of each row, best first, ties by column; what was seen is left out.
+
+    scores: (rows, n_items) float, not changed. seen: (rows, n_items) CSR or None. Returns (items, scores), both
+    (rows, min(n, n_items)): int32 columns with -1, and scores with -inf, where a row has fewer candidates. A score of
+    -inf or NaN is no candidate.
+    """
+    scores = np.where(np.isnan(scores), -np.inf, scores)
+    if seen is not None:
+        scores[np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices] = -np.inf
+    rows, width = scores.shape
+    n = min(n, width)
+    if n == 0 or rows == 0:
+        return np.empty((rows, n), dtype=np.int32), np.empty((rows, n), dtype=scores.dtype)
+    if n < width:
+        chosen = np.argpartition(-scores, n - 1, axis=1)[:, :n]
+        worst = np.take_along_axis(scores, chosen, axis=1).min(axis=1)
+        # argpartition picks any of the columns tied at the border; where that is a choice, take the lowest columns.
+        for row in np.flatnonzero((scores >= worst[:, None]).sum(axis=1) > n):
+            above = np.flatnonzero(scores[row] > worst[row])
+            tied = np.flatnonzero(scores[row] == worst[row])[: n - len(above)]
+            chosen[row] = np.concatenate([above, tied])
+    else:
+        chosen = np.broadcast_to(np.arange(width), (rows, width))
+    picked = np.take_along_axis(scores, chosen, axis=1)
+    order = np.lexsort((chosen, -picked), axis=1)
+    items = np.take_along_axis(chosen, order, axis=1).astype(np.int32)
+    best = np.take_along_axis(picked, order, axis=1)
+    items[best == -np.inf] = -1
+    return items, best
