@@ -1,0 +1,86 @@
+"""Session: what a command needs from outside, opened when first asked for: settings, store, registry."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recsys.errors import DataError, StoreError
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from data.store import Store
+    from recsys.serving.registry import ModelRegistry
+    from recsys.serving.service import RecommendationService
+
+
+class Session:
+    """One run of the command line. Nothing is read or opened before it is needed: ``--help`` stays quick."""
+
+    def __init__(self, config_file: str | None = None, home: str | None = None, debug: bool = False) -> None:
+        self.config_file = Path(config_file) if config_file else None
+        self.flags: dict[str, Any] = {"home": home}
+        self.debug = debug
+
+    @cached_property
+    def settings(self) -> Settings:
+        from api.settings import Settings
+
+        return Settings.load(self.config_file, flags=self.flags)
+
+    def store(self, *, create: bool = False) -> Store:
+        """The store, its schema checked. create: make and migrate the database when there is none yet.
+
+        Raises DataError when there is no database and none may be made, SchemaMismatch when it is of another version.
+        """
+        import migrations
+        from data.store import Store
+
+        url = self.settings.url
+        file = sqlite_file(url)
+        missing = file is not None and not file.exists()
+        if missing and not create:
+            raise DataError("there is no data yet", where=f"{file}", do="run `recsys import FILE` or `recsys demo` first")
+        if missing and file is not None:
+            make_folder(file.parent)
+        store = Store.open(url, create=create)
+        click.get_current_context().call_on_close(store.close)
+        if create and migrations.current(store.engine) is None:
+            migrations.upgrade(store.engine)
+        migrations.check(store.engine)
+        return store
+
+    def registry(self) -> ModelRegistry:
+        from recsys.serving.registry import ModelRegistry
+
+        return ModelRegistry(self.settings.registry_folder)
+
+    def service(self, store: Store) -> RecommendationService:
+        from api.app import recommendation_service
+
+        return recommendation_service(self.settings, store)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file behind a SQLite URL, None for another engine or memory."""
+    from sqlalchemy.engine import make_url
+
+    parsed = make_url(url)
+    if not parsed.drivername.startswith("sqlite") or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents. StoreError in words when that is not allowed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            "the folder cannot be made",
+            where=f"{folder}: {error.strerror}",
+            do="give another one with --home or RECSYS_HOME, or mend its permissions",
+        ) from error
