@@ -1,4 +1,4 @@
-"""The command line: one file a command, loaded only when it is called, and one place where an error becomes an exit status."""
+"""The command line: one file a command, loaded when called; one place where an error becomes an exit status."""
 
 from __future__ import annotations
 

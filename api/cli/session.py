@@ -11,10 +11,11 @@ import click
 from recsys.errors import DataError, StoreError
 
 if TYPE_CHECKING:
-    from api.settings import Settings
     from data.store import Store
     from recsys.serving.registry import ModelRegistry
     from recsys.serving.service import RecommendationService
+
+    from api.settings import Settings
 
 
 class Session:
@@ -36,14 +37,17 @@ class Session:
 
         Raises DataError when there is no database and none may be made, SchemaMismatch when it is of another version.
         """
-        import migrations
         from data.store import Store
+
+        import migrations
 
         url = self.settings.url
         file = sqlite_file(url)
         missing = file is not None and not file.exists()
         if missing and not create:
-            raise DataError("there is no data yet", where=f"{file}", do="run `recsys import FILE` or `recsys demo` first")
+            raise DataError(
+                "there is no data yet", where=f"{file}", do="run `recsys import FILE` or `recsys demo` first"
+            )
         if missing and file is not None:
             make_folder(file.parent)
         store = Store.open(url, create=create)

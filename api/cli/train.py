@@ -1,0 +1,99 @@
+"""recsys train: a model from what the store holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli.output import FitProgress, json_option, print_json, say
+from api.cli.session import Session
+
+if TYPE_CHECKING:
+    from recsys.matrix import InteractionMatrix
+
+
+@click.command(epilog="Example: recsys train --model als --set factors=64 --publish")
+@click.option(
+    "--model", "models", multiple=True, help="Model to train, also several times; the autoencoder by default."
+)
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of the model.")
+@click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), help="Where to train (RECSYS_DEVICE, auto).")
+@click.option("--seed", type=click.IntRange(0), help="Seed of every random choice (RECSYS_SEED, 0).")
+@click.option("--publish", is_flag=True, help="Put the new versions live.")
+@json_option
+@click.pass_obj
+def command(
+    session: Session,
+    models: tuple[str, ...],
+    assignments: tuple[str, ...],
+    device: str | None,
+    seed: int | None,
+    publish: bool,
+    as_json: bool,
+) -> None:
+    """Train on everything the store holds. With --publish the new version answers from the next request on."""
+    session.flags |= {"device": device, "seed": seed}
+    names = models or (session.settings.default_model,)
+    if assignments and len(names) > 1:
+        raise click.UsageError("--set goes with one --model at a time")
+    versions = train(session, names, parse_assignments(assignments), publish)
+    if as_json:
+        print_json({"published": publish, "versions": versions})
+    elif not publish:
+        say("kept, not live: `recsys models promote VERSION` puts a version live")
+
+
+def train(session: Session, names: Sequence[str], config: dict[str, Any], publish: bool) -> dict[str, str]:
+    """Train each model on the store; the name of the version of each."""
+    from recsys.train import train_bundle
+
+    from recsys.models import model_class
+    from recsys.recommender import FitOptions
+
+    settings = session.settings
+    for name in names:
+        model_class(name)  # a wrong name is found before an hour of training, not after
+    matrix = matrix_of(session)
+    bundles = []
+    for name in names:
+        progress = FitProgress(name)
+        options = FitOptions(device=settings.device, seed=settings.seed, on_progress=progress)
+        bundle = train_bundle(name, {**settings.models.get(name, {}), **config}, matrix, options)
+        progress.close()
+        say(f"{name}: trained in {bundle.card['seconds']['fit']:.1f} s, {bundle.card['parameters']:,} parameters")
+        bundles.append(bundle)
+    registry = session.registry()
+    versions = registry.publish(bundles) if publish else registry.add(bundles)
+    for name, version in zip(names, versions, strict=True):
+        say(f"{name}: {'live' if publish else 'kept'} as {version}")
+    return dict(zip(names, versions, strict=True))
+
+
+def matrix_of(session: Session) -> InteractionMatrix:
+    """The matrix of everything the store holds, under the session's rules; event types without a rule are named."""
+    from recsys.matrix import InteractionMatrix
+
+    settings = session.settings
+    interactions = session.store().interactions()
+    for event, count in settings.weights.unruled(interactions).items():
+        say(f"event type '{event}' has no rule: its {count:,} rows count nothing; see [events.{event}] in the README")
+    matrix = InteractionMatrix.build(interactions, settings.weights, settings.min_user, settings.min_item)
+    say(f"matrix: {len(matrix.users):,} users, {len(matrix.items):,} items, {matrix.matrix.nnz:,} preferences")
+    return matrix
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """("factors=64", "layers=[512,256]") -> {"factors": 64, "layers": [512, 256]}; values are read as JSON if they are."""
+    config: dict[str, Any] = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
+        try:
+            config[key.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            config[key.strip()] = value
+    return config
