@@ -1,4 +1,4 @@
-"""Settings: what holds for this run, read once from defaults, one TOML file, the environment and flags, and passed down."""
+"""Settings: what holds for this run, read once (defaults, a TOML file, the environment, flags) and passed down."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _nested(path: list[str], text: str) -> dict[str, Any]:
-    """RECSYS_MODELS__ALS__FACTORS=64 -> {"models": {"als": {"factors": 64}}}; inner values are read as JSON if they are."""
+    """RECSYS_MODELS__ALS__FACTORS=64 -> {"models": {"als": {"factors": 64}}}; inner values are JSON or text."""
     value: Any = text
     if len(path) > 1:
         try:
@@ -181,7 +181,9 @@ def _nested(path: list[str], text: str) -> dict[str, Any]:
     return value
 
 
-def _merge(values: dict[str, Any], sources: dict[str, str], layer: Mapping[str, Any], source: str, at: str = "") -> None:
+def _merge(
+    values: dict[str, Any], sources: dict[str, str], layer: Mapping[str, Any], source: str, at: str = ""
+) -> None:
     for key, value in layer.items():
         name = f"{at}{key}"
         if isinstance(value, Mapping):

@@ -44,13 +44,9 @@ def command(session: Session, user: str | None, items: str | None, n: int, model
 
     records = store.items([row.item for row in answer.items])
     if as_json:
+        titles = {id_: record.title for id_, record in records.items()}
         rows = [
-            {
-                "item": row.item,
-                "score": row.score,
-                "rank": row.rank,
-                "title": getattr(records.get(row.item), "title", None),
-            }
+            {"item": row.item, "score": row.score, "rank": row.rank, "title": titles.get(row.item)}
             for row in answer.items
         ]
         print_json(

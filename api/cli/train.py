@@ -48,8 +48,7 @@ def command(
 
 def train(session: Session, names: Sequence[str], config: dict[str, Any], publish: bool) -> dict[str, str]:
     """Train each model on the store; the name of the version of each."""
-    from recsys.train import train_bundle
-
+    from recsys.candidate import train_candidate
     from recsys.models import model_class
     from recsys.recommender import FitOptions
 
@@ -61,7 +60,7 @@ def train(session: Session, names: Sequence[str], config: dict[str, Any], publis
     for name in names:
         progress = FitProgress(name)
         options = FitOptions(device=settings.device, seed=settings.seed, on_progress=progress)
-        bundle = train_bundle(name, {**settings.models.get(name, {}), **config}, matrix, options)
+        bundle = train_candidate(name, {**settings.models.get(name, {}), **config}, matrix, options)
         progress.close()
         say(f"{name}: trained in {bundle.card['seconds']['fit']:.1f} s, {bundle.card['parameters']:,} parameters")
         bundles.append(bundle)
@@ -86,7 +85,7 @@ def matrix_of(session: Session) -> InteractionMatrix:
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """("factors=64", "layers=[512,256]") -> {"factors": 64, "layers": [512, 256]}; values are read as JSON if they are."""
+    """("factors=64", "layers=[512,256]") -> {"factors": 64, "layers": [512, 256]}; JSON values are read."""
     config: dict[str, Any] = {}
     for text in assignments:
         key, equals, value = text.partition("=")
