@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,10 @@ import orjson
 from recsys.recommender import Progress
 
 if TYPE_CHECKING:
+    from recsys.serving.service import Recommended
     from rich.console import Console
+
+    from data.records import ItemRecord
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
 
@@ -42,6 +45,17 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     for row in rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
     console().print(table)
+
+
+def print_ranked(rows: Sequence[Recommended], records: Mapping[str, ItemRecord], measure: str) -> None:
+    """A ranked list as people read it: titles where the store knows them."""
+    table = []
+    for row in rows:
+        record = records.get(row.item)
+        title = (record.title if record else None) or row.item
+        categories = ", ".join(record.categories) if record else ""
+        table.append((str(row.rank), row.item, title, categories, f"{row.score:.4g}"))
+    print_table("", ("rank", "item", "title", "categories", measure), table, numbers_from=4)
 
 
 def printable(text: str) -> str:

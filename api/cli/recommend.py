@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from api.cli.output import json_option, print_json, print_table, say
+from api.cli.output import json_option, print_json, print_ranked, say
 from api.cli.session import Session
 from recsys.errors import UnknownId
 from recsys.interactions import Interactions
@@ -59,12 +59,6 @@ def command(session: Session, user: str | None, items: str | None, n: int, model
             }
         )
         return
-    table = []
-    for row in answer.items:
-        record = records.get(row.item)
-        title = (record.title if record else None) or row.item
-        categories = ", ".join(record.categories) if record else ""
-        table.append((str(row.rank), row.item, title, categories, f"{row.score:.4g}"))
     who = f"user {user}" if user is not None else "this basket"
     say(f"{answer.strategy} recommendations for {who}, by {answer.model_name} {answer.model_version}")
-    print_table("", ("rank", "item", "title", "categories", "score"), table, numbers_from=4)
+    print_ranked(answer.items, records, "score")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from api.cli.output import json_option, print_json, print_table
+from api.cli.output import json_option, print_json, print_ranked
 from api.cli.session import Session
 
 
@@ -22,11 +22,4 @@ def command(session: Session, item: str, n: int, model: str | None, as_json: boo
     if as_json:
         print_json({"item": item, "items": [{"item": r.item, "score": r.score, "rank": r.rank} for r in rows]})
         return
-    table = []
-    for row in rows:
-        record = records.get(row.item)
-        title = (record.title if record else None) or row.item
-        table.append(
-            (str(row.rank), row.item, title, ", ".join(record.categories) if record else "", f"{row.score:.3f}")
-        )
-    print_table("", ("rank", "item", "title", "categories", "cosine"), table, numbers_from=4)
+    print_ranked(rows, records, "cosine")

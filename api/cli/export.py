@@ -1,0 +1,75 @@
+"""recsys export: what the store and the live models hold, as files other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from api.cli.output import say
+from api.cli.session import Session
+from recsys.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WRITERS = {".parquet": "to_parquet", ".csv": "to_csv"}
+
+
+@click.command(epilog="Example: recsys export recommendations top10.parquet -n 10")
+@click.argument("what", type=click.Choice(("interactions", "recommendations", "embeddings")))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("-n", "n", type=click.IntRange(1, 500), default=10, show_default=True, help="Items a user.")
+@click.option("--model", help="Which live model; by default the configured one.")
+@click.pass_obj
+def command(session: Session, what: str, path: Path, n: int, model: str | None) -> None:
+    """Write WHAT to PATH (.parquet or .csv): raw interactions, every user's list, or item embeddings."""
+    if path.suffix not in WRITERS:
+        raise SettingError(f"cannot write {path.suffix or 'a file without an ending'}", do="use .parquet or .csv")
+    if not path.parent.is_dir():
+        raise DataError("there is no such folder", where=str(path.parent), do="make it first")
+    frame = {"interactions": _interactions, "recommendations": _recommendations, "embeddings": _embeddings}[what](
+        session, n, model
+    )
+    partial = path.with_name(f".{path.name}.partial")  # a reader never meets half a file
+    if path.suffix == ".csv":
+        frame.to_csv(partial, index=False)
+    else:
+        frame.to_parquet(partial, index=False)
+    partial.replace(path)
+    say(f"{len(frame):,} rows in {path}")
+
+
+def _interactions(session: Session, n: int, model: str | None) -> pd.DataFrame:
+    return session.store().interactions().to_frame()
+
+
+def _recommendations(session: Session, n: int, model: str | None) -> pd.DataFrame:
+    """model, user, item, rank (from 1), score: what each user with a history would be answered."""
+    import pandas as pd
+
+    store = session.store()
+    service = session.service(store)
+    rows = []
+    for user in store.interactions().user.labels.tolist():
+        answer = service.recommend(user, n=n, model=model)
+        rows += [(answer.model_name, user, row.item, row.rank, row.score) for row in answer.items]
+    return pd.DataFrame(rows, columns=["model", "user", "item", "rank", "score"])
+
+
+def _embeddings(session: Session, n: int, model: str | None) -> pd.DataFrame:
+    """item, then one column a dimension."""
+    import pandas as pd
+
+    registry = session.registry()
+    release = registry.live()
+    bundle = registry.load(release.version(model or session.settings.default_model))
+    vectors = bundle.model.item_vectors()
+    if vectors is None:
+        raise SettingError(
+            f"model '{bundle.card['model']}' knows no item embeddings", do="use --model autoencoder or als"
+        )
+    frame = pd.DataFrame(vectors, columns=[f"d{number}" for number in range(vectors.shape[1])])
+    frame.insert(0, "item", bundle.items.ids)
+    return frame
