@@ -1,0 +1,306 @@
+"""The command line as people meet it: help with examples, answers, and what the commonest mistakes say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+
+from api.cli import COMMANDS, cli, main
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Call the command line in an empty folder, with no settings from outside."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def call(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        captured = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return call
+
+
+LOG = "user,item,rating,timestamp\n" + "".join(
+    f"{user},{item},{5 if (u + i) % 2 == 0 else 1},{1_700_000_000 + 60 * u + i}\n"
+    for u, user in enumerate(["alice", "bob", "carol", "dave", "erin", "frank"])
+    for i, item in enumerate([f"i{n}" for n in range(10)])
+    if (u * 7 + i * 3) % 5
+)
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a small log imported and two models live; tests copy it."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "log.csv").write_text(LOG)
+    home = folder / "home"
+    for arguments in (
+        ["--home", str(home), "import", str(folder / "log.csv")],
+        ["--home", str(home), "train", "--model", "als", "--model", "popularity", "--publish"],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert not ended.value.code
+    return home
+
+
+@pytest.fixture
+def home(trained_home: Path, tmp_path: Path) -> str:
+    return str(shutil.copytree(trained_home, tmp_path / "home"))
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    ctx = click.Context(group)
+    found: list[tuple[tuple[str, ...], click.Command]] = []
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        assert command is not None
+        found.append(((*path, name), command))
+        if isinstance(command, click.Group):
+            found += commands(command, (*path, name))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), commands(cli), ids=lambda value: "-".join(value) if isinstance(value, tuple) else ""
+)
+def test_every_command_has_help_with_an_example_of_itself(
+    path: tuple[str, ...], command: click.Command, run: Any
+) -> None:
+    outcome = run(*path, "--help")
+    assert outcome.status == 0
+    assert command.epilog
+    assert "Example" in command.epilog
+    assert f"recsys {' '.join(path)}" in command.epilog
+    assert "Example" in outcome.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_does(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert COMMANDS[name][1].endswith(".")
+
+
+def test_help_imports_no_numbers(run: Any) -> None:
+    import subprocess
+
+    code = "import sys; sys.argv=['recsys','--help']\nfrom api.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    code += "print([m for m in ('numpy','pandas','torch','sqlalchemy','flask','rich','pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_a_log_becomes_a_recommendation(run: Any, home: str) -> None:
+    outcome = run("--home", home, "recommend", "alice", "-n", "3", "--model", "als", "--json")
+    answer = json.loads(outcome.out)
+    assert outcome.status == 0
+    assert answer["strategy"] == "personal"
+    assert answer["model"]["name"] == "als"
+    assert [row["rank"] for row in answer["items"]] == list(range(1, len(answer["items"]) + 1))
+    seen = {line.split(",")[1] for line in LOG.splitlines() if line.startswith("alice,")}
+    assert not seen & {row["item"] for row in answer["items"]}
+
+
+def test_stats_count_the_store(run: Any, home: str) -> None:
+    counts = json.loads(run("--home", home, "stats", "--json").out)
+    rows = len(LOG.splitlines()) - 1
+    assert (counts["users"], counts["items"], counts["interactions"]) == (6, 10, rows)
+    assert counts["span"][0].startswith("2023-11-14T")
+
+
+def test_a_second_import_changes_nothing(run: Any, home: str, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(LOG)
+    before = run("--home", home, "stats", "--json").out
+    done = json.loads(run("--home", home, "import", "log.csv", "--json").out)
+    assert done["added"] == 0
+    assert run("--home", home, "stats", "--json").out == before
+
+
+def test_a_dry_run_stores_nothing(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(LOG)
+    outcome = run("--home", "h", "import", "log.csv", "--dry-run")
+    assert outcome.status == 0
+    assert "nothing was stored" in outcome.err
+    assert not (tmp_path / "h").exists()
+
+
+def test_bad_rows_are_put_aside_with_line_and_reason_or_stop_the_import(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,rating\na,i1,5\nb,,4\nc,i2,nan\n")
+    failed = run("--home", "h", "import", "log.csv", "--on-bad-row", "fail")
+    assert failed.status == 1
+    assert "line 3" in failed.err
+    assert json.loads(run("--home", "h", "stats", "--json").out)["interactions"] == 0
+    outcome = run("--home", "h", "import", "log.csv")
+    assert outcome.status == 0
+    assert "line 3" in outcome.err
+    assert "line 4" in outcome.err
+    counts = json.loads(run("--home", "h", "stats", "--json").out)
+    assert (counts["interactions"], counts["quarantined"]) == (1, 2)
+
+
+def test_a_user_unknown_to_the_model_is_personal_after_three_events_and_popular_before(
+    run: Any, home: str, tmp_path: Path
+) -> None:
+    (tmp_path / "people.csv").write_text("user\nnewcomer\n")
+    (tmp_path / "few.csv").write_text("user,item,rating\nnewcomer,i0,5\nnewcomer,i2,5\nnewcomer,i4,5\n")
+    (tmp_path / "other.csv").write_text("user,item,rating\nalice,i0,5\n")
+    run("--home", home, "import", "other.csv", "--users", "people.csv")
+    assert json.loads(run("--home", home, "recommend", "newcomer", "--json").out)["strategy"] == "popular"
+    run("--home", home, "import", "few.csv")
+    assert (
+        json.loads(run("--home", home, "recommend", "newcomer", "--model", "als", "--json").out)["strategy"]
+        == "personal"
+    )
+
+
+def test_versions_are_listed_verified_and_rolled_back(run: Any, home: str) -> None:
+    first = {row["version"] for row in json.loads(run("--home", home, "models", "list", "--json").out) if row["live"]}
+    assert run("--home", home, "train", "--model", "popularity", "--seed", "1", "--publish").status == 0
+    second = {row["version"] for row in json.loads(run("--home", home, "models", "list", "--json").out) if row["live"]}
+    assert second != first
+    assert run("--home", home, "models", "verify").status == 0
+    assert run("--home", home, "models", "rollback").status == 0
+    third = {row["version"] for row in json.loads(run("--home", home, "models", "list", "--json").out) if row["live"]}
+    assert third == first
+
+
+@pytest.mark.parametrize("what", ["interactions", "recommendations", "embeddings"])
+def test_exports_are_whole_files(run: Any, home: str, tmp_path: Path, what: str) -> None:
+    import pandas as pd
+
+    assert run("--home", home, "export", what, "out.parquet", "--model", "als").status == 0
+    frame = pd.read_parquet(tmp_path / "out.parquet")
+    assert len(frame) > 5
+    assert "item" in frame
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_forget_removes_a_person(run: Any, home: str) -> None:
+    assert run("--home", home, "forget", "bob").status == 0
+    assert run("--home", home, "recommend", "bob").status == 1
+    assert run("--home", home, "forget", "bob").status == 1
+
+
+# The commonest mistakes: each says what, where and what to do in at most three lines, and ends with its status.
+
+
+def three_lines(outcome: Outcome, status: int, *words: str) -> None:
+    lines = outcome.err.strip().splitlines()
+    errors = lines[next(n for n, line in enumerate(lines) if line.startswith("error: ")) :]
+    assert outcome.status == status, outcome
+    assert len(errors) <= 3, errors
+    assert "Traceback" not in outcome.err
+    for word in words:
+        assert word in " ".join(errors), errors
+
+
+def test_a_missing_file(run: Any) -> None:
+    three_lines(run("--home", "h", "import", "nowhere.csv"), 1, "nowhere.csv")
+
+
+def test_a_wrong_column(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("who,what\na,b\n")
+    three_lines(run("--home", "h", "import", "log.csv"), 1, "log.csv", "who", "--columns")
+    three_lines(run("--home", "h", "import", "log.csv", "--columns", "user=who,item=sku"), 1, "sku", "what")
+    three_lines(run("--home", "h", "import", "log.csv", "--columns", "person=who"), 2, "--columns", "person")
+
+
+def test_an_empty_file(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("")
+    three_lines(run("--home", "h", "import", "log.csv"), 1, "empty", "log.csv")
+
+
+def test_no_data_yet(run: Any) -> None:
+    three_lines(run("--home", "h", "train"), 1, "no data", "recsys import")
+
+
+def test_no_model_yet(run: Any, home: str) -> None:
+    shutil.rmtree(Path(home) / "models")
+    three_lines(run("--home", home, "recommend", "alice"), 1, "no model", "recsys train")
+
+
+def test_an_unknown_user_and_an_unknown_item(run: Any, home: str) -> None:
+    three_lines(run("--home", home, "recommend", "ghost"), 1, "ghost", "do:")
+    three_lines(run("--home", home, "similar", "ghost"), 1, "ghost")
+    three_lines(run("--home", home, "recommend", "--items", "i1,ghost"), 1, "ghost")
+
+
+def test_an_unknown_model_and_an_unknown_model_setting(run: Any, home: str) -> None:
+    three_lines(run("--home", home, "train", "--model", "magic"), 2, "magic", "popularity")
+    three_lines(run("--home", home, "train", "--model", "als", "--set", "factor=3"), 2, "factor", "factors")
+
+
+def test_a_port_that_is_taken(run: Any, home: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        three_lines(run("--home", home, "serve", "--port", str(port)), 1, str(port), "--port")
+
+
+def test_a_locked_database(run: Any, home: str, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item\na,b\n")
+    other = sqlite3.connect(Path(home) / "recsys.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        three_lines(run("--home", home, "import", "log.csv"), 1, "locked", "recsys.db")
+    finally:
+        other.close()
+
+
+def test_a_database_of_another_schema(run: Any, home: str) -> None:
+    with sqlite3.connect(Path(home) / "recsys.db") as other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+    other.close()
+    three_lines(run("--home", home, "stats"), 1, "9999", "recsys db upgrade")
+
+
+def test_a_file_that_is_no_database(run: Any, home: str) -> None:
+    for file in Path(home).glob("recsys.db*"):
+        file.unlink()
+    (Path(home) / "recsys.db").write_bytes(b"this is not a database at all, not even close" * 100)
+    three_lines(run("--home", home, "stats"), 1, "recsys.db", "not a database")
+
+
+def test_a_folder_that_cannot_be_written(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "log.csv").write_text("user,item\na,b\n")
+    three_lines(run("--home", "file/home", "import", "log.csv"), 1, "file/home", "--home")
+
+
+def test_a_damaged_bundle(run: Any, home: str) -> None:
+    for weights in (Path(home) / "models").rglob("*.safetensors"):
+        damaged = bytearray(weights.read_bytes())
+        damaged[-1] ^= 1
+        weights.write_bytes(damaged)
+    three_lines(run("--home", home, "recommend", "alice"), 1, "safetensors", "do:")
+    three_lines(run("--home", home, "models", "verify"), 1, "safetensors")
+
+
+def test_a_bad_setting(run: Any, home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSYS_PORT", "eighty")
+    three_lines(run("--home", home, "config", "show"), 2, "port", "eighty", "RECSYS_PORT")
+
+
+def test_wrong_usage(run: Any) -> None:
+    three_lines(run("recomend", "alice"), 2, "recomend", "--help")
+    three_lines(run("recommend"), 2, "USER")
+    three_lines(run("evaluate", "--train", "a.txt"), 2, "--test")
