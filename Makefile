@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SERVE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow bench clean
+.PHONY: help demo test check slow bench readme clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ slow: $(VENV)/.ready  ## the slow proofs (minutes)
 
 bench: $(VENV)/.ready  ## the benchmarks, each printing a ratio
 	$(BIN)/recsys bench matrix
+
+readme: $(VENV)/.ready  ## write the generated parts of README.md
+	$(BIN)/python docs/readme.py
 
 clean:  ## remove the environment and everything generated
 	rm -rf $(VENV) build dist *.egg-info var
