@@ -40,8 +40,7 @@ def tree() -> str:
 
 def first_sentence(path: Path) -> str:
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    sentence = " ".join(re.split(r"(?<=[.;])\s|\n\n", text, maxsplit=1)[0].split()).rstrip(".;")
-    return sentence
+    return " ".join(re.split(r"(?<=[.;])\s|\n\n", text, maxsplit=1)[0].split()).rstrip(".;")
 
 
 def render(readme: str) -> str:

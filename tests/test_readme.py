@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import socket
 import subprocess
 import sys
 import time
@@ -47,8 +48,8 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
 def log(tmp_path: Path) -> Path:
     people = ["alice", *(f"u{n}" for n in range(40))]
     rows = [
-        f"{p},i{i},5,{1_700_000_000 + i}"
-        for n, p in enumerate(people)
+        f"{person},i{i},5,{1_700_000_000 + i}"
+        for n, person in enumerate(people)
         for i in range(16)
         if (n + i) % 2 == 0 and (n * 3 + i) % 5
     ]
@@ -67,15 +68,14 @@ def test_the_tour_and_the_questions_over_http_work_as_printed(log: Path) -> None
         assert done.returncode == 0, (line, done.stderr)
     assert "personal" in done.stderr
 
-    port = "8431"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
     server = subprocess.Popen(["recsys", "serve", "--port", port], cwd=log, env=environ, stderr=subprocess.PIPE)
     try:
         wait_for(f"http://127.0.0.1:{port}/readyz")
-        script = (
-            block("Asking over HTTP")
-            .replace("127.0.0.1:8000", f"127.0.0.1:{port}")
-            .replace("curl -s", "curl -sS --fail-with-body")
-        )
+        script = block("Asking over HTTP").replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+        script = script.replace("curl -s", "curl -sS --fail-with-body")
         done = subprocess.run(["bash", "-ec", script], cwd=log, env=environ, capture_output=True, text=True)
         assert done.returncode == 0, (done.stdout, done.stderr)
         assert done.stdout.count('"strategy":"personal"') == 2
