@@ -1,0 +1,292 @@
+"""Rows of delimited text into Parts: whole blocks by Arrow, and row by row only where a block holds a bad row."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from data.readers.blocks import Block, blocks, fields_of, record_end
+from data.readers.cells import BadCell, all_in_range, id_of, scaled_column, shown, time_of, value_of
+from data.readers.columns import Columns
+from data.readers.parts import DICTIONARY, Part, part_of
+from data.records import MAX_EVENT, MAX_ID, BadRow, id_fault
+from recsys.interactions import NO_TIME
+
+SMALLEST = 1 << 15  # bytes; a block that Arrow refuses is halved down to this before it is read row by row
+STAND_IN = b"\x1f"  # Arrow wants delimiters of one byte: stands for "::" inside a block
+TIME_KINDS = (pa.int64(), pa.timestamp("us", "UTC"), pa.timestamp("us"), pa.float64())
+
+
+@dataclass(slots=True)
+class Layout:
+    """How the rows of one file are laid out.
+
+    width: cells in a row. skip: bytes and lines before the first row (the header). quoted: cells may be in quotes.
+    encoding: of the rows that are not UTF-8. time_kind: the Arrow type that the last block's times had; tried first.
+    """
+
+    delimiter: str
+    columns: Columns
+    width: int
+    header: bool = True
+    quoted: bool = True
+    encoding: str = "utf-8"
+    time_kind: pa.DataType = TIME_KINDS[0]
+
+    @property
+    def separator(self) -> bytes:
+        return self.delimiter.encode()
+
+    def names(self) -> dict[str, str]:
+        """Field -> the name a column has while Arrow reads it: its position, whatever the header says."""
+        places = {field: getattr(self.columns, field) for field in ("user", "item", "event", "value", "time", "key")}
+        return {field: str(place) for field, place in places.items() if place is not None}
+
+
+class _Refused(Exception):
+    """This block is not all good as Arrow reads it: what is wrong, and on which line, takes the exact path to say."""
+
+
+def parts(path: Path, layout: Layout, block_size: int | None = None) -> Iterator[Part]:
+    """The file in order, two blocks at a time in threads (Arrow works without the interpreter lock)."""
+    workers = min(2, os.cpu_count() or 1)
+    pending: deque = deque()
+    header = layout.header
+    with ThreadPoolExecutor(workers, "reader") as pool:
+        for block in blocks(path, layout.separator if layout.quoted else None, block_size):
+            if header:
+                body = without_header(block, layout)
+                if body is None:
+                    continue
+                block, header = body, False
+            pending.append(pool.submit(lambda b: list(_parse(b, layout, str(path))), block))
+            if len(pending) > workers:
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
+
+
+def without_header(block: Block, layout: Layout) -> Block | None:
+    """The block after its first line that is not blank; None when it is all blank."""
+    start = 0
+    while start < len(block.data):
+        end = record_end(block.data, start, layout.separator) if layout.quoted else block.data.find(b"\n", start) + 1
+        end = end or block.data.find(b"\n", start) + 1 or len(block.data)
+        if block.data[start:end].strip():
+            return Block(block.line + block.data[:end].count(b"\n"), block.data[end:], block.plain)
+        start = end
+    return None
+
+
+def _parse(block: Block, layout: Layout, file: str) -> Iterator[Part]:
+    if not block.data:
+        return
+    if block.cut:
+        bad = BadRow(file, block.line, "the line is longer than 1 MiB", shown(block.data))
+        yield part_of([], [], layout.columns.event_name, bad=[bad])
+        return
+    try:
+        yield _by_arrow(block, layout)
+    except (_Refused, pa.ArrowInvalid):
+        middle = block.data.find(b"\n", len(block.data) // 2) + 1
+        if block.plain and len(block.data) > SMALLEST and 0 < middle < len(block.data):
+            first = block.data[:middle]
+            yield from _parse(Block(block.line, first), layout, file)
+            yield from _parse(Block(block.line + first.count(b"\n"), block.data[middle:]), layout, file)
+        else:
+            yield _row_by_row(block, layout, file)
+
+
+def _by_arrow(block: Block, layout: Layout) -> Part:
+    data, delimiter = block.data, layout.delimiter
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        raise _Refused  # Arrow takes a lone carriage return for the end of a row
+    if len(delimiter) > 1:
+        if STAND_IN in data:
+            raise _Refused
+        data, delimiter = data.replace(layout.separator, STAND_IN), STAND_IN.decode()
+    names = layout.names()
+    read = csv.ReadOptions(
+        use_threads=False, block_size=len(data) + 1, column_names=[str(place) for place in range(layout.width)]
+    )
+    parse = csv.ParseOptions(
+        delimiter=delimiter, quote_char='"' if layout.quoted else False, newlines_in_values=not block.plain
+    )
+    kinds = sorted(TIME_KINDS, key=lambda kind: kind != layout.time_kind) if "time" in names else [TIME_KINDS[0]]
+    if b"0x" in data or b"0X" in data:
+        kinds = [kind for kind in kinds if kind != pa.int64()]  # Arrow would take hexadecimal; float64 does not
+    for kind in kinds:
+        types = {names["user"]: DICTIONARY, names["item"]: DICTIONARY}
+        types |= {names[field]: type_ for field, type_ in _TYPES.items() if field in names}
+        if "time" in names:
+            types[names["time"]] = kind
+        convert = csv.ConvertOptions(
+            column_types=types, null_values=[""], strings_can_be_null=False, include_columns=list(names.values())
+        )
+        try:
+            table = csv.read_csv(pa.BufferReader(data), read, parse, convert)
+        except pa.ArrowInvalid as error:
+            if "time" in names and f"column #{names['time']}:" in str(error) and kind != kinds[-1]:
+                continue
+            raise
+        layout.time_kind = kind
+        break
+    if layout.quoted and b'"' in data and table.num_rows != _records(block, layout):
+        raise _Refused  # a quote closed on another line than it should
+    return _checked(table, names, layout)
+
+
+_TYPES = {"event": DICTIONARY, "value": pa.float64(), "key": pa.string()}
+
+
+def _records(block: Block, layout: Layout) -> int:
+    if block.plain:
+        return block.data.count(b"\n") + (not block.data.endswith(b"\n"))
+    return sum(1 for _ in record_lines(block, layout))
+
+
+def _checked(table: pa.Table, names: dict[str, str], layout: Layout) -> Part:
+    """The columns of a block whose every row is good. _Refused when some row is not."""
+    column = {field: _one_chunk(table.column(name)) for field, name in names.items()}
+    for field in ("user", "item", "event"):
+        if field in column and not labels_good(column[field].dictionary, MAX_EVENT if field == "event" else MAX_ID):
+            raise _Refused
+    if "key" in column and not keys_good(column["key"]):
+        raise _Refused
+    value = time = None
+    if "value" in column:
+        value = _floats(column["value"])
+    if "time" in column:
+        time = _times(column["time"])
+    event = column.get("event", layout.columns.event_name)
+    return Part(column["user"], column["item"], event, value, time, column.get("key"))
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if column.num_chunks == 0:
+        raise _Refused  # no rows at all
+    return column.unify_dictionaries().combine_chunks()
+
+
+def labels_good(labels: pa.Array, longest: int) -> bool:
+    """Whether every distinct label can be an id: plain ASCII is seen at a glance, the rest is asked one by one."""
+    if not len(labels):
+        return True
+    offsets = np.frombuffer(labels.buffers()[1], dtype=np.int32)[labels.offset : labels.offset + len(labels) + 1]
+    lengths = np.diff(offsets)
+    text = np.frombuffer(labels.buffers()[2] or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
+    if lengths.min() >= 1 and lengths.max() <= longest and text.min() >= 0x20 and text.max() <= 0x7E:
+        return True
+    return not any(id_fault(label, longest) for label in labels.to_pylist())
+
+
+def keys_good(keys: pa.Array) -> bool:
+    """Whether every sender's event id is empty or can be an id."""
+    given = keys.filter(pc.not_equal(keys, ""))
+    return labels_good(given, MAX_ID)
+
+
+def _floats(column: pa.Array) -> np.ndarray:
+    if column.null_count == 0:
+        value = column.to_numpy(zero_copy_only=False)
+        if not np.isfinite(value).all():
+            raise _Refused
+        return value
+    present = column.drop_null().to_numpy()
+    if not np.isfinite(present).all():
+        raise _Refused
+    return column.to_numpy(zero_copy_only=False)  # null becomes NaN: no value
+
+
+def _times(column: pa.Array) -> np.ndarray:
+    numbers = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+    present = numbers.drop_null().to_numpy(zero_copy_only=False) if numbers.null_count else numbers.to_numpy()
+    if pa.types.is_timestamp(column.type):
+        times = present if all_in_range(present) else None
+    else:
+        times = scaled_column(present)
+    if times is None:
+        raise _Refused
+    if not column.null_count:
+        return times
+    whole = np.full(len(column), NO_TIME, dtype=np.int64)
+    whole[column.is_valid().to_numpy(zero_copy_only=False)] = times
+    return whole
+
+
+def record_lines(block: Block, layout: Layout) -> Iterator[tuple[int, bytes]]:
+    """(line, bytes) of every record that is not blank, without its line end."""
+    data, line, start = block.data, block.line, 0
+    while start < len(data):
+        end = data.find(b"\n", start) + 1 or len(data)
+        if layout.quoted and data.find(b'"', start, end) >= 0:
+            end = record_end(data, start, layout.separator) or end
+        record = data[start:end]
+        text = record.removesuffix(b"\n").removesuffix(b"\r")
+        if text.strip(b" \t"):
+            yield line, text
+        line, start = line + record.count(b"\n"), end
+
+
+def _row_by_row(block: Block, layout: Layout, file: str) -> Part:
+    columns = layout.columns
+    users: list[str] = []
+    items: list[str] = []
+    events: list[str] = []
+    values: list[float] = []
+    times: list[int] = []
+    keys: list[str] = []
+    bad: list[BadRow] = []
+    for line, record in record_lines(block, layout):
+        try:
+            cells = row_cells(record, layout)
+            user, item = id_of(cells[columns.user], "user"), id_of(cells[columns.item], "item")
+            event = columns.event_name if columns.event is None else id_of(cells[columns.event], "event")
+            value = value_of(cells[columns.value]) if columns.value is not None else 0.0
+            time = time_of(cells[columns.time]) if columns.time is not None else 0
+            key = cells[columns.key] if columns.key is not None else ""
+            if key:
+                id_of(key, "event id")
+        except BadCell as fault:
+            bad.append(BadRow(file, line, str(fault), shown(record)))
+            continue
+        users.append(user)
+        items.append(item)
+        events.append(event)
+        values.append(value)
+        times.append(time)
+        keys.append(key)
+    return part_of(
+        users,
+        items,
+        columns.event_name if columns.event is None else events,
+        None if columns.value is None else values,
+        None if columns.time is None else times,
+        None if columns.key is None else keys,
+        bad,
+    )
+
+
+def row_cells(record: bytes, layout: Layout) -> list[str]:
+    """The cells of one row. BadCell for bytes that are no text, an open quote, or another number of cells."""
+    fields = fields_of(record, layout.separator) if layout.quoted else record.split(layout.separator)
+    if fields is None:
+        raise BadCell("a quoted field is not closed")
+    try:
+        cells = [field.decode(layout.encoding) for field in fields]
+    except UnicodeDecodeError:
+        raise BadCell("bytes that are not UTF-8 text") from None
+    if len(cells) != layout.width:
+        raise BadCell(f"{len(cells)} fields, expected {layout.width}")
+    return cells
