@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -12,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from recsys.errors import DataError
-from recsys.interactions import NO_TIME, Interactions
+from recsys.interactions import NO_TIME, Encoded, Interactions
 
 MAX_ID = 255
 MAX_EVENT = 64
+MAX_TITLE = 1000
+MAX_CATEGORIES = 100
+MAX_ATTRIBUTES = 65_536  # bytes of JSON
 # Microseconds since 1970. Wide enough for any log; narrow enough that milliseconds read as seconds fall outside.
 EARLIEST = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
@@ -133,14 +137,26 @@ def check_id(text: str, noun: str = "id", longest: int = MAX_ID) -> str:
 
 
 def check_interactions(interactions: Interactions) -> None:
-    """DataError for the first thing a store must not hold. Looks at each distinct label once, at columns whole."""
+    """DataError for the first thing a store must not hold. Looks at each distinct label in use once."""
     for noun, column, longest in (
         ("user", interactions.user, MAX_ID),
         ("item", interactions.item, MAX_ID),
         ("event", interactions.event, MAX_EVENT),
     ):
-        for label in column.labels.tolist():
+        for label in column.labels[used_labels(column)].tolist():
             check_id(label, noun, longest)
+    check_columns(interactions)
+
+
+def used_labels(column: Encoded) -> np.ndarray:
+    """(k,) bool: which labels of a column stand in any row."""
+    used = np.zeros(len(column.labels), dtype=bool)
+    used[column.codes] = True
+    return used
+
+
+def check_columns(interactions: Interactions) -> None:
+    """DataError for a value, time or key that a store must not hold; the ids are not looked at."""
     if np.isinf(interactions.value).any():
         raise DataError("value is not a finite number", do="send a finite number, or none")
     time = interactions.time
@@ -151,3 +167,42 @@ def check_interactions(interactions: Interactions) -> None:
     if interactions.key is not None:
         for key in set(interactions.key.tolist()) - {""}:
             check_id(key, "event key")
+
+
+def check_item(item: ItemRecord) -> None:
+    """DataError for an item that a store must not hold."""
+    check_id(item.id, "item")
+    where = f"item {item.id!r}"
+    if item.title is not None:
+        check_id(item.title, f"title of {where}", MAX_TITLE)
+    if len(item.categories) > MAX_CATEGORIES:
+        raise DataError(f"{len(item.categories)} categories, at most {MAX_CATEGORIES} are allowed", where=where)
+    for category in item.categories:
+        check_id(category, f"category of {where}")
+    _check_attributes(item.attributes, where)
+    _check_created(item.created, where)
+
+
+def check_user(user: UserRecord) -> None:
+    """DataError for a user that a store must not hold."""
+    check_id(user.id, "user")
+    _check_attributes(user.attributes, f"user {user.id!r}")
+    _check_created(user.created, f"user {user.id!r}")
+
+
+def _check_created(created: int | None, where: str) -> None:
+    fault = None if created is None else time_fault(created)
+    if fault:
+        raise DataError(f"created: {fault}", where=where)
+
+
+def _check_attributes(attributes: Mapping[str, Any], where: str) -> None:
+    try:
+        text = json.dumps(dict(attributes), allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
+        raise DataError(f"attributes cannot be kept as JSON: {error}"[:200], where=where) from error
+    if size > MAX_ATTRIBUTES:
+        raise DataError(f"attributes take {size:,} bytes, at most {MAX_ATTRIBUTES:,} are allowed", where=where)
+    if "\\u0000" in text:  # PostgreSQL's jsonb cannot hold it
+        raise DataError("attributes hold a NUL character", where=where, do="leave it out")
