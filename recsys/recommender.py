@@ -19,6 +19,27 @@ class Holdout:
     given: csr_matrix
     hidden: csr_matrix
 
+    @classmethod
+    def of(cls, rows: csr_matrix, given: float, rng: np.random.Generator) -> Holdout:
+        """Each row split at random: about the share ``given`` of it is given, the rest hidden.
+
+        Of n >= 2 interactions at least one is given and at least one hidden; a shorter row is given whole.
+        """
+        lengths = np.diff(rows.indptr)
+        n_hidden = np.where(lengths > 1, np.clip(np.rint(lengths * (1 - given)), 1, np.maximum(lengths - 1, 1)), 0)
+        row = np.repeat(np.arange(rows.shape[0]), lengths)
+        order = np.lexsort((rng.random(rows.nnz), row))
+        hidden = np.empty(rows.nnz, dtype=bool)
+        hidden[order] = np.arange(rows.nnz) - rows.indptr[row] < n_hidden[row]
+        return cls(_keep(rows, row, ~hidden), _keep(rows, row, hidden))
+
+
+def _keep(rows: csr_matrix, row: np.ndarray, kept: np.ndarray) -> csr_matrix:
+    """The entries chosen by a mask; ``row`` is the row number of every entry."""
+    indptr = np.zeros(rows.shape[0] + 1, dtype=rows.indptr.dtype)
+    np.cumsum(np.bincount(row[kept], minlength=rows.shape[0]), out=indptr[1:])
+    return csr_matrix((rows.data[kept], rows.indices[kept], indptr), shape=rows.shape)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

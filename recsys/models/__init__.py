@@ -34,7 +34,7 @@ def create(name: str, **config: Any) -> Recommender:
             f"model '{name}' has no setting called '{unknown[0]}'",
             do=f"its settings are: {', '.join(sorted(known)) or '(none)'}",
         )
-    return cls(cls.Config(**config))  # type: ignore[no-any-return]
+    return cls(cls.Config(**config))
 
 
 def config_of(model: Recommender) -> dict[str, Any]:
