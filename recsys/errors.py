@@ -56,6 +56,10 @@ class StoreError(RecsysError):
     """The database cannot be used: unreachable, locked, read-only or full."""
 
 
+class KeyReused(RecsysError):
+    """An Idempotency-Key came again with another request under it."""
+
+
 class SchemaMismatch(StoreError):
     """The database has another schema version than this code."""
 
