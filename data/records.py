@@ -88,6 +88,25 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of an import: received = added + repeated.
+
+    new_users, new_items: known now and not before, also those from files of their own. quarantined: bad rows of this
+    source, of which new_quarantined had not been put aside before. changed_items, changed_users: records written.
+    """
+
+    received: int
+    added: int
+    repeated: int
+    new_users: int
+    new_items: int
+    quarantined: int
+    new_quarantined: int
+    changed_items: int
+    changed_users: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """What a store holds. span: earliest and latest event time in microseconds, None when no event has a time."""
 

@@ -1,0 +1,257 @@
+"""The engine: how a database is opened, and its failures in words."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from recsys.errors import SchemaMismatch, SettingError, StoreError
+
+CONNECT_SECONDS = 2  # a database that is not there is an error within this time
+
+
+def open_engine(url: str, *, create: bool = False, wait: float = 5.0) -> Engine:
+    """An engine for a SQLite file or a PostgreSQL database, its schema as it is.
+
+    wait: seconds to wait for another writer before the database counts as locked. Raises SettingError for a URL of
+    another kind, StoreError when the SQLite file is missing and create is False, or cannot be made.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed, create, wait)
+        if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+            return _postgresql(parsed.set(drivername="postgresql+psycopg"), wait)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise SettingError("this is not a database URL", where=shown(url), do=_URLS) from error
+    raise SettingError(f"databases of the kind '{parsed.drivername}' are not supported", where=shown(url), do=_URLS)
+
+
+_URLS = "use sqlite:///path/to/recsys.db or postgresql://user:password@host/name"
+
+
+def shown(url: str | URL) -> str:
+    """A URL for people: without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the database URL"
+
+
+class FileGate:
+    """Who has one SQLite file open in this process: connections of the standard library, or the bulk lane alone.
+
+    The bulk lane (ADBC) brings a SQLite library of its own. Two SQLite libraries with the same file open in one process
+    break each other's locks: POSIX drops all of a process's locks on a file when any of its descriptors for it closes
+    (sqlite.org/howtocorrupt.html, 2.2.1). So every connection of the standard library is counted from before it opens
+    until after it closes, over all engines on the file, and the bulk lane runs only while that count is zero and keeps
+    new ones waiting.
+    """
+
+    _of: weakref.WeakValueDictionary[str, FileGate] = weakref.WeakValueDictionary()
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self.engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+        self._changed = threading.Condition()
+        self._open = 0
+        self._alone = False
+
+    @classmethod
+    def of(cls, file: Path) -> FileGate:
+        """The one gate of a file, however its path is written. It lives as long as an engine on the file."""
+        with cls._lock:
+            return cls._of.setdefault(str(file.resolve()), cls())
+
+    def enter(self, wait: float) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._alone, timeout=wait):
+                raise sqlite3.OperationalError("database is locked")
+            self._open += 1
+
+    def leave(self) -> None:
+        with self._changed:
+            self._open -= 1
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Close what idles in the pools. True when nothing else has the file open, and then nothing will until the end;
+        False when it is in use, and then this changes nothing."""
+        free = self._close()
+        try:
+            yield free
+        finally:
+            if free:
+                self._reopen()
+
+    def _close(self) -> bool:
+        with self._changed:
+            if self._alone:
+                return False
+            self._alone = True
+        for engine in self.engines:
+            engine.dispose()
+        if self._open:
+            self._reopen()
+            return False
+        return True
+
+    def _reopen(self) -> None:
+        with self._changed:
+            self._alone = False
+            self._changed.notify_all()
+
+
+class _GatedConnection(sqlite3.Connection):
+    def __init__(self, database: str, *, gate: FileGate, timeout: float, **options: Any) -> None:
+        gate.enter(timeout)
+        self._gate: FileGate | None = gate
+        try:
+            super().__init__(database, timeout=timeout, **options)
+        except sqlite3.Error:
+            self._left()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        self._left()
+
+    def _left(self) -> None:
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.leave()
+
+
+def _sqlite(url: URL, create: bool, wait: float) -> Engine:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise SettingError("SQLite needs a file of its own", where=shown(url), do="use sqlite:///path/to/recsys.db")
+    file = Path(url.database)
+    if not file.exists():
+        if not create:
+            raise StoreError("there is no database", where=str(file), do="run `recsys db upgrade` to make one")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the folder for the database cannot be made: {error.strerror}",
+                where=str(file.parent),
+                do="make it writable, or name another place",
+            ) from error
+    gate = FileGate.of(file)
+
+    def connect() -> sqlite3.Connection:
+        # isolation_level=None: transactions begin where `_begin` says so, not where sqlite3 guesses.
+        return _GatedConnection(str(file), gate=gate, timeout=wait, isolation_level=None, check_same_thread=False)
+
+    engine = create_engine(url.set(drivername="sqlite"), creator=connect, json_serializer=to_json)
+    gate.engines.add(engine)
+    event.listen(engine, "connect", _pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _pragmas(connection: sqlite3.Connection, record: object) -> None:
+    for pragma in (
+        "journal_mode = wal",
+        "synchronous = full",  # NORMAL lost acknowledged events in power cuts
+        "foreign_keys = on",
+        "secure_delete = on",  # what is forgotten is overwritten, not only unlinked
+    ):
+        connection.execute(f"pragma {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once when another wrote in between, whatever the
+    # timeout (SQLITE_BUSY_SNAPSHOT). Those that mean to write take the lock at their start.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("begin immediate" if writes else "begin")
+
+
+def _postgresql(url: URL, wait: float) -> Engine:
+    return create_engine(
+        url,
+        pool_pre_ping=True,  # after a restart of the server the next request works again
+        pool_timeout=CONNECT_SECONDS,
+        json_serializer=to_json,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(wait * 1000)}"},
+    )
+
+
+def to_json(value: Any) -> str:
+    """The same text for the same content, so that an upsert can tell that nothing changed."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+@contextmanager
+def in_words(engine: Engine) -> Iterator[None]:
+    """Turn a database's failures inside the block into StoreError or SchemaMismatch."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise explained(error.orig or error, engine) from error
+    except PoolTimeout as error:
+        raise StoreError(
+            "all connections to the database are busy", where=shown(engine.url), do="try again in a moment"
+        ) from error
+    except engine.dialect.dbapi.Error as error:  # type: ignore[union-attr]  # an engine that is open has a driver
+        raise explained(error, engine) from error
+
+
+_SQLITE = (
+    ("locked", "the database is locked: another process is writing to it", "wait for it to end, then try again"),
+    ("readonly", "the database is read-only", "make the file and its folder writable, or name another database"),
+    ("read-only", "the database is read-only", "make the file and its folder writable, or name another database"),
+    ("unable to open", "the database file cannot be opened", "check that its folder exists and may be written to"),
+    ("permission denied", "the database file cannot be opened", "check that its folder exists and may be written to"),
+    ("disk is full", "the disk is full; nothing was stored", "free some space, then try again"),
+    ("no space left", "the disk is full; nothing was stored", "free some space, then try again"),
+    ("not a database", "this file is not a SQLite database", "name another file; this one was not changed"),
+    (
+        "malformed",
+        "the database file is damaged",
+        "restore it from a backup; `recsys import` rebuilds it from the files",
+    ),
+)
+_SCHEMA_WORDS = ("no such table", "no such column", "has no column named")
+_POSTGRESQL = {
+    "53100": ("the database's disk is full; nothing was stored", "free some space on it, then try again"),
+    "53300": ("the database takes no more connections", "try again, or raise its max_connections"),
+    "55P03": ("the database is locked: another process is writing to it", "wait for it to end, then try again"),
+    "25006": ("the database is read-only", "name another database, or connect to its primary server"),
+    "42501": ("the database user may not do this", "grant it the rights on the database's tables"),
+}
+
+
+def explained(error: BaseException, engine: Engine) -> StoreError:
+    """A driver's error as one of ours."""
+    where = shown(engine.url)
+    text = " ".join(str(error).split())
+    code = getattr(error, "sqlstate", None)
+    if code in ("42P01", "42703") or any(words in text for words in _SCHEMA_WORDS):
+        return SchemaMismatch(
+            f"the database's tables are of another version: {text}", where=where, do="recsys db upgrade"
+        )
+    if code in _POSTGRESQL:
+        what, do = _POSTGRESQL[code]
+        return StoreError(what, where=where, do=do)
+    if type(error).__module__.startswith("psycopg"):
+        if code is None or code.startswith(("08", "57P")):
+            return StoreError(
+                f"the database cannot be reached: {text}", where=where, do="check that it runs, and the URL"
+            )
+        return StoreError(f"the database refused: {text}", where=where, do="see the database's own log")
+    for words, what, do in _SQLITE:
+        if words in text.lower():
+            return StoreError(what, where=where, do=do)
+    return StoreError(f"the database failed: {text}", where=where, do="see whether the disk is healthy and not full")
