@@ -15,7 +15,6 @@ from api.cli.train import matrix_of, train
 
 if TYPE_CHECKING:
     from data.store import Store
-
     from recsys.matrix import InteractionMatrix
 
 MODELS = ("autoencoder", "als")
@@ -35,7 +34,7 @@ def command(session: Session, no_serve: bool, port: int | None) -> None:
     say("1/4 loading the sample: an invented cinema")
     with session.store(create=True) as store:
         store.import_batches(
-            "sample", readers.read(folder), items=readers.items_of(folder), users=readers.users_of(folder)
+            "the sample", readers.read(folder), items=readers.items_of(folder), users=readers.users_of(folder)
         )
         say("2/4 comparing the models on people they have not seen")
         matrix = matrix_of(session)

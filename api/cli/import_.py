@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +14,10 @@ import click
 from api.cli.output import json_option, print_json, row_counter, say
 from api.cli.session import Session
 from recsys.errors import DataError
+from recsys.interactions import Interactions
 
 if TYPE_CHECKING:
-    from data.records import Batch
+    from data.records import BadRow, Batch
 
 FORMATS = ("auto", "csv", "parquet", "jsonl", "movielens", "lightgcn", "recbole")
 FIELDS = ("user", "item", "event", "value", "time", "id")
@@ -50,29 +54,42 @@ def command(
     good ones. Importing the same file again changes nothing; an interrupted import leaves nothing behind.
     """
     from data import readers
+    from data.records import Batch
 
     mapping = parse_columns(columns)
     found = readers.detect(source) if format_ == "auto" else format_
     say(f"reading {source} as {found}")
-    batches = _watched(readers.read(source, format_, mapping), fail=on_bad_row == "fail")
-    item_records = readers.items_of(items if items is not None else source)
-    user_records = readers.users_of(users if users is not None else source)
+    bad_records: list[BadRow] = []
+    item_records = readers.read_items(items, bad_records) if items else readers.items_of(source, bad_records)
+    user_records = readers.read_users(users, bad_records) if users else readers.users_of(source, bad_records)
+    about_records = [Batch(Interactions.empty(), bad_records)] if bad_records else []
+    batches = _watched(chain(about_records, readers.read(source, format_, mapping)), fail=on_bad_row == "fail")
     if dry_run:
         rows = bad = 0
         for batch in batches:
             rows, bad = rows + len(batch.interactions), bad + len(batch.bad)
-        summary = {"format": found, "received": rows, "quarantined": bad, "items": len(item_records)}
+        counts = {"received": rows, "quarantined": bad, "items": len(item_records), "users": len(user_records)}
         if as_json:
-            print_json({**summary, "users": len(user_records), "dry_run": True})
+            print_json({"format": found, **counts, "dry_run": True})
         else:
             say(f"{rows:,} rows can be taken, {bad:,} cannot; nothing was stored (--dry-run)")
         return
+    file = readers.interactions_file(source)
+    with file.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     with session.store(create=True) as store:
-        done = store.import_batches(str(source), batches, items=item_records, users=user_records)
+        done = store.import_batches(str(file), batches, items=item_records, users=user_records, sha256=sha256)
     if as_json:
-        print_json({"format": found, **done})
+        print_json({"format": found, **asdict(done)})
         return
-    say("done")
+    say(
+        f"{done.received:,} rows: {done.added:,} added, {done.repeated:,} were there already, "
+        f"{done.quarantined:,} put aside ({done.new_quarantined:,} for the first time)"
+    )
+    say(
+        f"{done.new_users:,} new users, {done.new_items:,} new items; "
+        f"{done.changed_items:,} items and {done.changed_users:,} users described"
+    )
 
 
 def parse_columns(text: str | None) -> dict[str, str] | None:
@@ -90,7 +107,7 @@ def parse_columns(text: str | None) -> dict[str, str] | None:
     return mapping
 
 
-def _watched(batches: Iterator[Batch], fail: bool) -> Iterator[Batch]:
+def _watched(batches: Iterable[Batch], fail: bool) -> Iterator[Batch]:
     """The same batches, with progress told, and stopped at the first bad row where that is asked for."""
     count, rows, shown = row_counter("rows"), 0, 0
     for batch in batches:
