@@ -43,10 +43,9 @@ def test_any_text_can_be_an_item_id(tmp_path, make_als):
     assert ModelBundle.load(tmp_path / "bundle").items.ids.tolist() == ids
 
 
-def test_no_random_mutation_of_a_saved_file_loads(saved, tmp_path):
+def test_no_random_mutation_of_a_saved_file_loads(saved):
     random = np.random.default_rng(0)
     whole = {path.name: path.read_bytes() for path in saved.iterdir()}
-    target = tmp_path / "mutated"
     changed = 0
     for _ in range(3_000):
         name = str(random.choice(sorted(whole)))
@@ -66,16 +65,12 @@ def test_no_random_mutation_of_a_saved_file_loads(saved, tmp_path):
         if bytes(data) == whole[name]:
             continue
         changed += 1
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir()
-        for other_name, content in whole.items():
-            (target / other_name).write_bytes(bytes(data) if other_name == name else content)
+        (saved / name).write_bytes(bytes(data))
         with pytest.raises(DamagedBundle):
-            ModelBundle.load(target)
+            ModelBundle.load(saved)
+        (saved / name).write_bytes(whole[name])
     assert changed > 2_500
-    for name, content in whole.items():  # the control: what was mutated does load unmutated
-        (target / name).write_bytes(content)
-    ModelBundle.load(target)
+    ModelBundle.load(saved)  # the control: unmutated it loads
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "card.json", "manifest.json"])

@@ -1,0 +1,18 @@
+"""Every limit on what one request may ask for; an answer that refuses names the limit.
+
+What a record may hold stands in data.records.
+"""
+
+from __future__ import annotations
+
+DEFAULT_N = 10
+MAX_N = 500
+MAX_OFFSET = 10_000
+MAX_BATCH = 1_000  # events, items or history entries in one body
+MAX_EXCLUDE = 500
+MAX_BODY = 2 * 1024 * 1024  # bytes: 1,000 events of the longest ids fit
+MAX_DEPTH = 64  # of nested JSON
+MAX_VALUE = 1e9  # of an event, either sign: sums of many still fit 32-bit floats
+MAX_ERRORS = 1_000  # named in one answer: every event of the largest batch
+FUTURE_DAYS = 1  # how far ahead of this clock an event may claim to be
+RETRY_SECONDS = 2

@@ -1,0 +1,45 @@
+"""Models: the versions kept, and which of them answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint
+
+from api.auth import Policy, policy
+from api.context import context
+from recsys.errors import NoModel
+from recsys.serving.registry import Release
+
+blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
+
+
+@blueprint.get("")
+@policy(Policy.READ)
+def list_models() -> dict[str, Any]:
+    """The live release and every version kept, newest first."""
+    registry = context().registry
+    try:
+        live: dict[str, Any] | None = _release(registry.live())
+    except NoModel:
+        live = None
+    return {"live": live, "versions": registry.describe()}
+
+
+@blueprint.post("/<version>/promote")
+@policy(Policy.ADMIN)
+def promote(version: str) -> dict[str, Any]:
+    """Put a kept version live for its model. A damaged one is refused with 409."""
+    return {"live": _release(context().registry.promote(version))}
+
+
+@blueprint.post("/rollback")
+@policy(Policy.ADMIN)
+def rollback() -> dict[str, Any]:
+    """Put the release before the live one back. 404 when there is none."""
+    return {"live": _release(context().registry.rollback())}
+
+
+def _release(release: Release) -> dict[str, Any]:
+    return asdict(release)

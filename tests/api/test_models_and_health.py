@@ -1,0 +1,90 @@
+"""Model versions over HTTP, and what the health routes say when something is wrong."""
+
+
+def version(client):
+    return client.get("/v1/users/u1/recommendations").get_json()["model"]["version"]
+
+
+def test_versions_are_listed_promoted_and_rolled_back(client, registry, make_bundle):
+    (first,) = registry.live().models.values()
+    (second,) = registry.add([make_bundle(2.0)])
+    listed = client.get("/v1/models").get_json()
+    assert [row["version"] for row in listed["versions"]] == [second, first]
+    assert listed["live"]["models"] == {"als": first}
+    assert client.post(f"/v1/models/{second}/promote").get_json()["live"]["models"] == {"als": second}
+    assert version(client) == second
+    assert client.post("/v1/models/rollback").get_json()["live"]["models"] == {"als": first}
+    assert version(client) == first
+    assert client.post("/v1/models/rollback").status_code == 404
+
+
+def test_a_damaged_version_is_not_promoted(client, registry, make_bundle):
+    before = version(client)
+    (candidate,) = registry.add([make_bundle(2.0)])
+    path = registry.folder / "versions" / candidate / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    answer = client.post(f"/v1/models/{candidate}/promote")
+    assert answer.status_code == 409
+    assert str(registry.folder) not in answer.get_data(as_text=True)
+    assert version(client) == before
+
+
+def test_a_version_that_is_not_there_is_not_promoted(client):
+    for name in ("nonsense", "..", "20260101T000000000000Z-als-0123456789ab"):
+        assert client.post(f"/v1/models/{name}/promote").status_code == 404
+
+
+def test_ready_names_the_live_versions(client, registry):
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    body = answer.get_json()
+    assert body["status"] == "ready"
+    assert body["models"]["als"]["version"] == registry.live().models["als"]
+    assert body["models"]["als"]["age_seconds"] < 60
+    assert body["database"] == {"status": "ok"}
+    assert client.get("/livez").status_code == 200
+
+
+def test_without_a_model_it_is_alive_but_not_ready(empty_app):
+    client = empty_app.test_client()
+    assert client.get("/livez").status_code == 200
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.get_json()["status"] == "unready"
+    assert "published" in answer.get_json()["fault"]
+
+
+def test_a_damaged_release_shows_as_degraded_while_the_old_one_serves(client, registry, make_bundle):
+    before = version(client)
+    (after,) = registry.publish([make_bundle(2.0)])
+    (registry.folder / "versions" / after / "card.json").write_text("{}")
+    assert version(client) == before
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.get_json()["status"] == "degraded"
+    assert "refused" in answer.get_json()["fault"]
+
+
+def test_a_database_that_is_gone_is_a_clean_503_and_shows_in_readiness(client, app, settings):
+    store = app.extensions["recsys"].store
+    store.close()
+    file = settings.home / "recsys.db"
+    for path in settings.home.glob("recsys.db*"):
+        path.unlink()
+    file.mkdir()  # nothing can be opened there any more
+    for answer in (
+        client.get("/v1/users/u1/recommendations"),
+        client.post("/v1/feedback", json={"events": [{"user": "u", "item": "a1", "event": "like"}]}),
+        client.get("/v1/items/a1"),
+    ):
+        assert answer.status_code == 503, answer.get_data(as_text=True)
+        assert answer.mimetype == "application/problem+json"
+        assert answer.headers["Retry-After"]
+        assert str(settings.home) not in answer.get_data(as_text=True)
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.get_json()["status"] == "degraded"
+    assert ready.get_json()["database"]["status"] == "unavailable"
+    page = client.get("/?user=u1")
+    assert page.status_code == 503
+    assert "text/html" in page.content_type
