@@ -23,17 +23,17 @@ def recall(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:
 
 def recall_capped(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """hits / min(k, relevant): the recall of Liang et al. 2018, 1 for every perfect list."""
-    return np.asarray(hits.sum(axis=1) / np.clip(relevant, 1, hits.shape[1]))
+    return hits.sum(axis=1) / np.clip(relevant, 1, hits.shape[1])
 
 
 def precision(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """hits / k, also where the list is shorter than k."""
-    return np.asarray(hits.sum(axis=1) / hits.shape[1])
+    return hits.sum(axis=1) / hits.shape[1]
 
 
 def hit_rate(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """1 when the list holds anything relevant, else 0."""
-    return hits.any(axis=1).astype(np.float64)
+    return np.asarray(hits.any(axis=1), dtype=np.float64)
 
 
 def mrr(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:

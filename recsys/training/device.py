@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from recsys.errors import SettingError, TrainingError
+
+_SMALL = 20_000_000  # multiply-adds, a fraction of a millisecond
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -18,10 +23,27 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda" if present and wanted != "cpu" else "cpu")
 
 
-def product_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the processor multiplies it in hardware, else float32. Weights stay float32 either way."""
+def product_dtype(device: torch.device, work: int) -> torch.dtype:
+    """bfloat16 where the processor multiplies it in hardware and a step of ``work`` multiply-adds gains by it, else
+    float32. Weights stay float32 either way."""
+    if work < _SMALL:
+        return torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     # Without AVX512-BF16 or AMX a CPU emulates bfloat16, slower than float32. torch has no public question for it.
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast else torch.float32
+
+
+@contextmanager
+def threads_for(work: int) -> Iterator[None]:
+    """One CPU thread for steps of little work: there, threads waiting for each other cost more than they bring.
+
+    On a busy machine much more: the contract suite's small networks took 30 times as long with two.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if work < _SMALL else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

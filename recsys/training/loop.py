@@ -18,7 +18,7 @@ from recsys.errors import TrainingError
 from recsys.recommender import FitOptions, Holdout, Progress, State
 from recsys.training.batches import DeviceRows
 from recsys.training.corruption import Masking
-from recsys.training.device import choose_device, product_dtype
+from recsys.training.device import choose_device, product_dtype, threads_for
 from recsys.training.network import DenoisingNetwork
 from recsys.training.objective import hidden_likelihood
 from recsys.training.validation import Validation
@@ -26,7 +26,6 @@ from recsys.training.validation import Validation
 if TYPE_CHECKING:
     from recsys.models.autoencoder import AutoencoderConfig
 
-_WORTH_NARROWING = 256  # under so many items there is no time to be saved, and float32 is exact
 _FEWEST_VALIDATION_USERS = 20  # with fewer, a stopping point chosen on them is noise
 _MOST_VALIDATION_USERS = 2_000
 
@@ -39,20 +38,19 @@ def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: Fi
     result on one machine's CPU; CUDA's sums may differ in the last bits. The caller's random state is left as it was.
     Raises TrainingError for a device that is absent and for a loss that is not finite.
     """
-    device, dtype = choose_device(options.device), torch.float32
+    device = choose_device(options.device)
     train, holdout = _spare(matrix, options)
-    if matrix.shape[1] >= _WORTH_NARROWING:
-        dtype = product_dtype(device)
     with _seeded(options.seed, device):
-        run = _Run(train, config, device, dtype)
-        return run.train(Validation(holdout, device) if holdout is not None else None, options)
+        run = _Run(train, config, device)
+        with threads_for(run.work):
+            return run.train(Validation(holdout, device) if holdout is not None else None, options)
 
 
 class _Run:
     """What one training holds: the network, its running average, the optimizer and its schedule."""
 
-    def __init__(self, matrix: csr_matrix, config: AutoencoderConfig, device: torch.device, dtype: torch.dtype) -> None:
-        self.config, self.device, self.dtype = config, device, dtype
+    def __init__(self, matrix: csr_matrix, config: AutoencoderConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
         self.rows = DeviceRows(matrix, device)
         self.corrupt = Masking(config.mask_low, config.mask_high)
         self.network = DenoisingNetwork(matrix.shape[1], config.layers, config.bottleneck, config.dropout).to(device)
@@ -66,6 +64,9 @@ class _Run:
         )
         # At least eight steps an epoch, so that a few hundred users are also learnt from in the epochs there are.
         self.batch = min(config.batch_size, max(1, math.ceil(len(self.rows) / 8)))
+        # The first layer is a sum of rows, not a product: about this many multiply-adds a step, forwards.
+        self.work = self.batch * (sum(p.numel() for p in matrices) - self.network.input_weight.numel())
+        self.dtype = product_dtype(device, self.work)
         self.steps = config.epochs * math.ceil(len(self.rows) / self.batch)
         self.step = 0
 

@@ -1,0 +1,138 @@
+"""Splits: nobody and nothing is on two sides, the seed alone decides, and every count is in the facts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsys.errors import DataError
+from recsys.evaluation.protocols import describe, fixed, strong
+from recsys.interactions import Interactions
+from recsys.matrix import InteractionMatrix
+
+
+def some_interactions(order=None) -> Interactions:
+    """100 users with 2 to 13 items each, user u99 with one; in any order of rows."""
+    rng = np.random.default_rng(0)
+    pairs = [(f"u{u}", f"i{i}") for u in range(99) for i in rng.choice(60, 2 + u % 12, replace=False)] + [("u99", "i0")]
+    if order is not None:
+        pairs = [pairs[k] for k in np.random.default_rng(order).permutation(len(pairs))]
+    return Interactions.from_lists([user for user, _ in pairs], [item for _, item in pairs])
+
+
+@pytest.fixture
+def matrix() -> InteractionMatrix:
+    return InteractionMatrix.build(some_interactions())
+
+
+def same(a, b) -> bool:
+    return a.shape == b.shape and (a != b).nnz == 0
+
+
+def test_strong_holds_out_a_tenth_for_choices_and_a_tenth_for_the_test(matrix):
+    split = strong(matrix, seed=0)
+    assert (len(split.users), split.validation.given.shape[0], len(split.train_users)) == (10, 10, 80)
+    assert not set(split.users) & set(split.train_users)
+    assert split.facts["users"] == 10
+    assert split.facts["train_users"] == 80
+
+
+def test_strong_gives_and_hides_each_test_interaction_once(matrix):
+    split = strong(matrix, seed=0)
+    whole = matrix.matrix[matrix.users.numbers(split.users)]
+    assert same(split.given + split.hidden, whole)
+    assert split.given.multiply(split.hidden).nnz == 0
+    assert (np.diff(split.hidden.indptr) >= 1).all()
+    assert (np.diff(split.given.indptr) >= 1).all()
+
+
+def test_strong_loses_nobody(matrix):
+    split = strong(matrix, seed=0)
+    parts = (split.train, split.given, split.hidden, split.validation.given, split.validation.hidden)
+    assert sum(part.nnz for part in parts) == matrix.matrix.nnz
+    assert {part.shape[1] for part in parts} == {len(matrix.items)}
+
+
+def test_strong_asks_nobody_who_has_a_single_interaction(matrix):
+    assert all("u99" in strong(matrix, seed).train_users for seed in range(30))
+
+
+def test_the_order_of_the_rows_changes_nothing(matrix):
+    first, shuffled = (strong(InteractionMatrix.build(some_interactions(order)), seed=3) for order in (1, 2))
+    assert first.users == shuffled.users
+    assert same(first.train, shuffled.train)
+    assert same(first.hidden, shuffled.hidden)
+    assert first.data == shuffled.data
+
+
+def test_the_seed_decides_who_is_asked(matrix):
+    assert strong(matrix, seed=0).users == strong(matrix, seed=0).users
+    assert strong(matrix, seed=0).users != strong(matrix, seed=1).users
+
+
+def test_too_few_users_to_split_are_refused():
+    tiny = InteractionMatrix.build(Interactions.from_lists(["a", "a", "b", "b"], ["x", "y", "x", "y"]))
+    with pytest.raises(DataError, match="too few to hold out"):
+        strong(tiny, seed=0)
+
+
+TRAIN = Interactions.from_lists(
+    ["a", "a", "a", "b", "b", "b", "c", "c"],
+    ["x", "y", "z", "x", "y", "w", "z", "w"],
+)
+# b: one item to find and one known already; c: an item training never saw; d: unknown in training; e: nothing to find.
+TEST = Interactions.from_lists(["b", "b", "c", "d", "a"], ["z", "x", "new", "x", "x"])
+
+
+def test_fixed_asks_the_users_of_the_second_set_and_gives_their_rows_of_the_first():
+    split = fixed(TRAIN, TEST, seed=0, validation=0)
+    ids = split.items.ids
+    assert split.users == ("b", "c", "d")
+    given = [set(ids[row.indices]) for row in split.given]
+    hidden = [set(ids[row.indices]) for row in split.hidden]
+    assert given == [{"x", "y", "w"}, {"z", "w"}, set()]
+    assert hidden == [{"z"}, {"new"}, {"x"}]
+    assert split.train.nnz == len(TRAIN)
+
+
+def test_fixed_counts_what_training_could_not_know_and_keeps_it_in_the_denominators():
+    facts = fixed(TRAIN, TEST, seed=0, validation=0).facts
+    assert facts["items_unseen_in_training"] == 1
+    assert facts["users_unseen_in_training"] == 1
+    assert facts["pairs_already_in_training"] == 2
+    assert facts["hidden_interactions"] == 3
+
+
+def test_fixed_chooses_by_part_of_the_training_set_that_is_not_trained_on():
+    train = some_interactions()
+    test = Interactions.from_lists(["u1", "u2"], ["fresh", "fresh"])
+    split = fixed(train, test, seed=0)
+    held = split.validation
+    assert held.given.shape[0] == split.facts["validation_users"] == 10
+    assert held.hidden.nnz > 0
+    assert split.train.nnz + held.hidden.nnz == len(train)
+    # No test item can be among the choices, and the users asked still give all they have.
+    fresh = split.items.number("fresh")
+    assert held.hidden[:, [fresh]].nnz == 0
+    whole = InteractionMatrix.build(train)
+    assert (
+        np.diff(split.given.indptr).tolist() == np.diff(whole.matrix.indptr)[whole.users.numbers(["u1", "u2"])].tolist()
+    )
+
+
+def test_fixed_with_nothing_new_to_find_is_refused():
+    with pytest.raises(DataError, match="nothing that the training set does not"):
+        fixed(TRAIN, TRAIN, seed=0)
+
+
+def test_the_hash_names_the_data_and_not_its_order():
+    one, shuffled = (InteractionMatrix.build(some_interactions(order)) for order in (None, 5))
+    assert describe([one]) == describe([shuffled])
+    assert describe([one])["interactions"] == one.matrix.nnz
+    fewer = InteractionMatrix.build(some_interactions().take(np.arange(1, one.matrix.nnz)))
+    assert describe([fewer])["sha256"] != describe([one])["sha256"]
+    renamed = (
+        InteractionMatrix.build(Interactions.from_lists(["a"], ["x"])),
+        InteractionMatrix.build(Interactions.from_lists(["a"], ["y"])),
+    )
+    assert describe([renamed[0]])["sha256"] != describe([renamed[1]])["sha256"]
