@@ -277,7 +277,7 @@ def test_a_file_that_is_no_database(run: Any, home: str) -> None:
     for file in Path(home).glob("recsys.db*"):
         file.unlink()
     (Path(home) / "recsys.db").write_bytes(b"this is not a database at all, not even close" * 100)
-    three_lines(run("--home", home, "stats"), 1, "recsys.db", "not a database")
+    three_lines(run("--home", home, "stats"), 1, "recsys.db", "not a SQLite database")
 
 
 def test_a_folder_that_cannot_be_written(run: Any, tmp_path: Path) -> None:
