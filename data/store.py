@@ -160,6 +160,11 @@ class Store:
         rows = self._rows(select(User.external_id, User.attributes, User.created).where(User.external_id == id_))
         return UserRecord(*rows[0]) if rows else None
 
+    def list_users(self, offset: int = 0, limit: int = 100) -> list[UserRecord]:
+        """A page of the users, in the order in which they came to be."""
+        asked = select(User.external_id, User.attributes, User.created).order_by(User.id)
+        return [UserRecord(*row) for row in self._rows(asked.offset(offset).limit(limit))]
+
     def forget(self, user: str) -> bool:
         """Delete a user and everything of theirs, quarantined rows too. False when there was nothing."""
         return forget_user(self.engine, user)
