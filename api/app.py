@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from data.store import Store
 from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
 from werkzeug.routing import BaseConverter
@@ -13,10 +12,11 @@ from werkzeug.routing import BaseConverter
 from api import auth, errors
 from api.catalogue import Catalogue
 from api.context import EXTENSION, Context
-from api.limits import MAX_BODY
+from api.limits import LOCK_SECONDS, MAX_BODY
 from api.pages.home import pages
 from api.resources import feedback, health, items, models, recommendations, users
 from api.settings import Settings
+from data.store import Store
 from recsys.serving.registry import ModelRegistry
 from recsys.serving.service import RecommendationService
 
@@ -59,6 +59,13 @@ class OrjsonProvider(JSONProvider):
         return Response(orjson.dumps(value), mimetype="application/json")
 
 
+class App(Flask):
+    """Flask, with log lines that no path can forge."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        self.logger.error("Exception on %r [%s]", request.path, request.method, exc_info=exc_info)
+
+
 class IdConverter(BaseConverter):
     """An external id in a path: any text, slashes too (sent as %2F or as they are)."""
 
@@ -85,12 +92,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises SettingError for a route without a policy, StoreError when an embedded database is missing.
     """
     settings = settings if settings is not None else Settings.load()
-    app = Flask("recsys", static_folder=None, template_folder=None)
+    app = App("recsys", static_folder=None, template_folder=None)
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = IdConverter
-    store = Store.open(settings.url)
+    store = Store.open(settings.url, wait=LOCK_SECONDS)
     catalogue = Catalogue(store)
     service = recommendation_service(settings, store, catalogue.hidden)
     app.extensions[EXTENSION] = Context(settings, store, ModelRegistry(settings.registry_folder), service, catalogue)

@@ -88,7 +88,7 @@ def register(app: Flask) -> None:
 def _own(error: RecsysError) -> Response:
     status, slug, retry = next((s, slug, r) for kind, s, slug, r in TABLE if isinstance(error, kind))
     if status >= 500:
-        logger.error("%s %s: %s", request.method, request.path, " / ".join(str(error).splitlines()))
+        logger.error("%s %r: %s", request.method, request.path, " / ".join(str(error).splitlines()))
         # where: paths and addresses of this machine, nobody's business outside it
         return problem(status, slug, error.what.split(": ")[0] if slug == "database-unavailable" else error.what, retry)
     more = {"do": error.do} if error.do else {}

@@ -15,4 +15,5 @@ MAX_DEPTH = 64  # of nested JSON
 MAX_VALUE = 1e9  # of an event, either sign: sums of many still fit 32-bit floats
 MAX_ERRORS = 1_000  # named in one answer: every event of the largest batch
 FUTURE_DAYS = 1  # how far ahead of this clock an event may claim to be
+LOCK_SECONDS = 1.5  # to wait for another writer; then 503, within 2 s all in all
 RETRY_SECONDS = 2

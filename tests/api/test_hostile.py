@@ -1,9 +1,12 @@
 """Hostile requests, on both databases: none gives a 500, none leaves anything behind that was not valid."""
 
+import json
+
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from api.app import create_app
 from api.limits import MAX_BODY
 
 EVENT = b'{"user": %s, "item": "a1", "event": "rating", "value": 5}'
@@ -211,11 +214,38 @@ def test_every_http_error_is_a_problem(hostile, method, path, status):
         assert answer.headers["Allow"]
 
 
-def test_an_unforeseen_error_is_a_500_problem_without_its_words(settings, monkeypatch):
-    app = create_app(settings)
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["a1", "rating", "u1"])
+_ANY = st.recursive(_SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
+_NAMES = st.sampled_from(["user", "item", "event", "value", "time", "id", "history", "n", "offset", "title", "x"])
+_FIELDS = st.dictionaries(_NAMES, _ANY)
+_EVENTS = st.lists(_FIELDS | _ANY, max_size=4)
+_BODIES = st.builds(lambda events: {"events": events, "history": events}, _EVENTS) | _FIELDS | _ANY
+
+
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.builds(
+        lambda value, drop: {k: v for k, v in value.items() if k != drop} if isinstance(value, dict) else value,
+        _BODIES,
+        st.sampled_from(["events", "history", "neither"]),
+    )
+)
+def test_no_json_at_all_gives_a_500(seeded_home, body):
+    client = seeded_home("sqlite")
+    text = json.dumps(body)
+    for method, path in (
+        ("POST", "/v1/feedback"),
+        ("POST", "/v1/recommendations"),
+        ("PUT", "/v1/items/hypothesis"),
+        ("PUT", "/v1/users/hypothesis"),
+        ("POST", "/v1/items:batch"),
+    ):
+        assert client.open(path, method=method, data=text, content_type="application/json").status_code < 500
+
+
+def test_an_unforeseen_error_is_a_500_problem_without_its_words(app, monkeypatch):
     monkeypatch.setattr(type(app.extensions["recsys"].store), "item", lambda self, id_: 1 / 0)
     answer = app.test_client().get("/v1/items/a1")
     assert answer.status_code == 500
     assert answer.mimetype == "application/problem+json"
     assert "division" not in answer.get_data(as_text=True)
-    app.extensions["recsys"].store.close()

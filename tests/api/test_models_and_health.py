@@ -1,5 +1,7 @@
 """Model versions over HTTP, and what the health routes say when something is wrong."""
 
+import sqlite3
+
 
 def version(client):
     return client.get("/v1/users/u1/recommendations").get_json()["model"]["version"]
@@ -88,3 +90,19 @@ def test_a_database_that_is_gone_is_a_clean_503_and_shows_in_readiness(client, a
     page = client.get("/?user=u1")
     assert page.status_code == 503
     assert "text/html" in page.content_type
+
+
+def test_a_locked_database_refuses_feedback_in_words_while_recommendations_go_on(client, settings):
+    event = {"user": "u9", "item": "a1", "event": "like"}
+    other = sqlite3.connect(settings.home / "recsys.db", isolation_level=None)
+    other.execute("begin immediate")
+    try:
+        answer = client.post("/v1/feedback", json={"events": [event]})
+        assert answer.status_code == 503
+        assert "locked" in answer.get_json(force=True)["detail"]
+        assert answer.headers["Retry-After"]
+        assert client.get("/v1/users/u1/recommendations").status_code == 200
+    finally:
+        other.rollback()
+        other.close()
+    assert client.post("/v1/feedback", json={"events": [event]}).get_json()["added"] == 1
