@@ -45,7 +45,8 @@ class Encoded:
 
     @classmethod
     def constant(cls, label: str, length: int) -> Encoded:
-        return cls(np.zeros(length, dtype=np.int32), np.array([label], dtype=object))
+        """One label on every row; the codes are one zero seen ``length`` times, read-only, and take no room."""
+        return cls(np.broadcast_to(np.zeros(1, dtype=np.int32), length), np.array([label], dtype=object))
 
     def __len__(self) -> int:
         return len(self.codes)

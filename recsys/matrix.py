@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.errors import DataError, UnknownId
 from recsys.feedback import FeedbackWeights
-from recsys.interactions import Interactions
+from recsys.interactions import Encoded, Interactions
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,19 +88,29 @@ class InteractionMatrix:
         Raises DataError when nothing is left.
         """
         weights = weights if weights is not None else FeedbackWeights()
-        preferences = weights.preferences(interactions, now)
-        kept = preferences.strength > 0
+        users, items = _sorted(interactions.user, "user"), _sorted(interactions.item, "item")
+        preferences = weights.preferences(replace(interactions, user=users, item=items), now)
         user, item, strength = preferences.user, preferences.item, preferences.strength
+        del preferences
+        kept = strength > 0
         if not kept.all():
             user, item, strength = user[kept], item[kept], strength[kept]
+        del kept
         user, item, strength = _at_least(user, item, strength, min_user, min_item)
         if not len(strength):
             raise DataError(*_nothing_left(interactions, weights, min_user, min_item))
-        user, users = _number(user, interactions.user.labels, "user")
-        item, items = _number(item, interactions.item.labels, "item")
-        matrix = csr_matrix((strength, (user, item)), shape=(len(users), len(items)), dtype=np.float32)
-        matrix.sort_indices()
-        return cls(matrix, users, items)
+        rows = np.diff(np.searchsorted(user, np.arange(len(users.labels) + 1, dtype=np.int32)))
+        del user
+        held = rows > 0
+        indptr = np.zeros(int(held.sum()) + 1, dtype=np.int32)
+        np.cumsum(rows[held], out=indptr[1:])
+        liked = np.zeros(len(items.labels), dtype=bool)
+        liked[item] = True
+        if not liked.all():
+            item = (np.cumsum(liked, dtype=np.int32) - 1)[item]  # numbering what is left keeps the order
+        shape = (len(indptr) - 1, int(liked.sum()))
+        matrix = csr_matrix((strength, item, indptr), shape=shape)
+        return cls(matrix, Index(users.labels[held], "user"), Index(items.labels[liked], "item"))
 
 
 def history_row(items: Index, ids: Sequence[str], strengths: Sequence[float] | np.ndarray | None = None) -> csr_matrix:
@@ -129,14 +139,18 @@ def _at_least(
     return user, item, strength
 
 
-def _number(codes: np.ndarray, labels: np.ndarray, noun: str) -> tuple[np.ndarray, Index]:
-    """Codes into labels -> numbers in the sorted order of the labels that occur."""
-    used = np.flatnonzero(np.bincount(codes, minlength=len(labels)))
-    ids = labels[used]
-    order = np.argsort(ids, kind="stable")
-    numbers = np.full(len(labels), -1, dtype=np.int32)
-    numbers[used[order]] = np.arange(len(used), dtype=np.int32)
-    return numbers[codes], Index(ids[order], noun)
+def _sorted(column: Encoded, noun: str) -> Encoded:
+    """The same column with its labels in sorted order: from here on, order of code is order of id."""
+    if (column.labels[:-1] < column.labels[1:]).all():
+        return column
+    labels = column.labels.tolist()
+    order = np.array(sorted(range(len(labels)), key=labels.__getitem__), dtype=np.int32)
+    ids = column.labels[order]
+    if (ids[1:] == ids[:-1]).any():
+        raise DataError(f"a column's labels must be distinct, but {noun} {ids[:-1][ids[1:] == ids[:-1]][0]!r} repeats")
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return Encoded(rank[column.codes], ids)
 
 
 def _nothing_left(interactions: Interactions, weights: FeedbackWeights, min_user: int, min_item: int) -> tuple[str]:

@@ -17,10 +17,11 @@ from pyarrow import csv
 from data.readers.blocks import Block, blocks, fields_of, record_end
 from data.readers.cells import BadCell, all_in_range, id_of, scaled_column, shown, time_of, value_of
 from data.readers.columns import Columns
-from data.readers.parts import DICTIONARY, Part, part_of
+from data.readers.parts import Part, dictionary_array, part_of
 from data.records import MAX_EVENT, MAX_ID, BadRow, id_fault
 from recsys.interactions import NO_TIME
 
+AT_ONCE = 1 << 20  # bytes Arrow parses at once: they and what comes of them stay in the processor's cache
 SMALLEST = 1 << 15  # bytes; a block that Arrow refuses is halved down to this before it is read row by row
 STAND_IN = b"\x1f"  # Arrow wants delimiters of one byte: stands for "::" inside a block
 TIME_KINDS = (pa.int64(), pa.timestamp("us", "UTC"), pa.timestamp("us"), pa.float64())
@@ -116,7 +117,7 @@ def _by_arrow(block: Block, layout: Layout) -> Part:
         data, delimiter = data.replace(layout.separator, STAND_IN), STAND_IN.decode()
     names = layout.names()
     read = csv.ReadOptions(
-        use_threads=False, block_size=len(data) + 1, column_names=[str(place) for place in range(layout.width)]
+        use_threads=False, block_size=AT_ONCE, column_names=[str(place) for place in range(layout.width)]
     )
     parse = csv.ParseOptions(
         delimiter=delimiter, quote_char='"' if layout.quoted else False, newlines_in_values=not block.plain
@@ -125,8 +126,7 @@ def _by_arrow(block: Block, layout: Layout) -> Part:
     if b"0x" in data or b"0X" in data:
         kinds = [kind for kind in kinds if kind != pa.int64()]  # Arrow would take hexadecimal; float64 does not
     for kind in kinds:
-        types = {names["user"]: DICTIONARY, names["item"]: DICTIONARY}
-        types |= {names[field]: type_ for field, type_ in _TYPES.items() if field in names}
+        types = {names[field]: type_ for field, type_ in _TYPES.items() if field in names}
         if "time" in names:
             types[names["time"]] = kind
         convert = csv.ConvertOptions(
@@ -145,7 +145,14 @@ def _by_arrow(block: Block, layout: Layout) -> Part:
     return _checked(table, names, layout)
 
 
-_TYPES = {"event": DICTIONARY, "value": pa.float64(), "key": pa.string()}
+# Ids are read as they stand and encoded a whole block at once: a table of labels for each small piece costs more.
+_TYPES = {
+    "user": pa.string(),
+    "item": pa.string(),
+    "event": pa.string(),
+    "value": pa.float64(),
+    "key": pa.string(),
+}
 
 
 def _records(block: Block, layout: Layout) -> int:
@@ -156,9 +163,15 @@ def _records(block: Block, layout: Layout) -> int:
 
 def _checked(table: pa.Table, names: dict[str, str], layout: Layout) -> Part:
     """The columns of a block whose every row is good. _Refused when some row is not."""
-    column = {field: _one_chunk(table.column(name)) for field, name in names.items()}
-    for field in ("user", "item", "event"):
-        if field in column and not labels_good(column[field].dictionary, MAX_EVENT if field == "event" else MAX_ID):
+    if not table.num_rows:
+        raise _Refused
+    column = {}
+    for field, name in names.items():
+        if field not in ("user", "item", "event"):
+            column[field] = table.column(name).combine_chunks()
+            continue
+        column[field] = encoded_whole(table.column(name))
+        if not labels_good(column[field].dictionary, MAX_EVENT if field == "event" else MAX_ID):
             raise _Refused
     if "key" in column and not keys_good(column["key"]):
         raise _Refused
@@ -171,12 +184,13 @@ def _checked(table: pa.Table, names: dict[str, str], layout: Layout) -> Part:
     return Part(column["user"], column["item"], event, value, time, column.get("key"))
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    if column.num_chunks == 0:
-        raise _Refused  # no rows at all
-    return column.unify_dictionaries().combine_chunks()
+def encoded_whole(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Strings as one DictionaryArray: the pieces of an encoded column share their labels."""
+    pieces = column.dictionary_encode().chunks
+    if len(pieces) == 1:
+        return pieces[0]
+    codes = np.concatenate([piece.indices.to_numpy() for piece in pieces])
+    return dictionary_array(codes, pieces[0].dictionary)
 
 
 def labels_good(labels: pa.Array, longest: int) -> bool:

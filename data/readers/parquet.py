@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from data.readers import catalogue
 from data.readers.cells import BadCell, in_range, scaled, scaled_column, shown, time_of
 from data.readers.columns import NAMES, choose
-from data.readers.parts import Part
+from data.readers.parts import Part, dictionary_array
 from data.records import EARLIEST, LATEST, MAX_EVENT, MAX_ID, BadRow, ItemRecord, UserRecord, id_fault
 from recsys.errors import DataError
 from recsys.interactions import NO_TIME
@@ -166,7 +166,7 @@ def _ids(column: pa.Array, noun: str, longest: int, faults: dict[int, str]) -> p
     if not used.all():  # a row group's dictionary may name what this batch of it does not hold
         renumbered = (np.cumsum(used) - 1).astype(np.int32)
         numbers, labels = renumbered[numbers], labels.filter(pa.array(used))
-    return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32, copy=False)), labels)
+    return dictionary_array(numbers.astype(np.int32, copy=False), labels)
 
 
 def _label_faults(labels: pa.Array, longest: int, empty: bool = False) -> dict[int, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data.records import BadRow, Batch
 from recsys.errors import DataError
@@ -36,7 +38,9 @@ class Part:
         return len(self.user)
 
     def batch(self) -> Batch:
-        return Batch(_interactions([self]), self.bad)
+        collected = _Collected()
+        collected.add(self)
+        return Batch(collected.interactions(), self.bad)
 
 
 def part_of(
@@ -66,79 +70,129 @@ def encoded(values: Sequence[str]) -> pa.DictionaryArray:
 
 def joined(parts: Iterable[Part]) -> tuple[Interactions, list[BadRow]]:
     """All parts as one Interactions. Labels are merged by Arrow, so that each becomes a ``str`` once."""
-    kept: list[Part] = []
+    collected = _Collected()
     bad: list[BadRow] = []
     for part in parts:
         bad.extend(part.bad)
-        if len(part):
-            kept.append(part)
-    return _interactions(kept), bad
+        collected.add(part)
+    return collected.interactions(), bad
 
 
-def _interactions(parts: list[Part]) -> Interactions:
-    """Consumes ``parts`` column by column: the pieces of one are freed before the next is joined."""
-    lengths = [len(part) for part in parts]
-    n = sum(lengths)
-    if n > np.iinfo(np.int32).max:
-        raise DataError(f"{n:,} rows are more than one matrix can hold", do="read the file in pieces")
-    names = {part.event for part in parts if isinstance(part.event, str)}
-    events: Encoded
-    if not parts:
-        return Interactions.empty()
-    if len(names) == 1 and all(isinstance(part.event, str) for part in parts):
-        events = Encoded.constant(names.pop(), n)
-    else:
-        events = _merged([_constant(p.event, len(p)) if isinstance(p.event, str) else p.event for p in parts])
-    users, items = [part.user for part in parts], [part.item for part in parts]
-    values, times = [part.value for part in parts], [part.time for part in parts]
-    keys = [part.key for part in parts]
-    parts.clear()
-    user = _merged(users)
-    item = _merged(items)
-    value = _filled(values, lengths, np.nan, np.float64)
-    time = _filled(times, lengths, NO_TIME, np.int64)
-    return Interactions(user, item, events, value, time, _keys(keys, lengths))
+class _Grown:
+    """A column that grows: rows are written once, into room that costs nothing until it is touched."""
+
+    def __init__(self, dtype: type) -> None:
+        self.room: np.ndarray = np.empty(0, dtype=dtype)
+
+    def write(self, start: int, length: int, values: np.ndarray | float) -> None:
+        if start + length > len(self.room):
+            grown = np.empty(max(_ROOM, 2 * len(self.room), start + length), dtype=self.room.dtype)
+            grown[:start] = self.room[:start]
+            self.room = grown
+        self.room[start : start + length] = values
+
+    def whole(self, length: int) -> np.ndarray:
+        filled = self.room[:length]
+        return filled.copy() if length < _ROOM // 4 else filled  # a small column does not keep the room
 
 
-def _constant(name: str, n: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, dtype=np.int32)), pa.array([name], pa.string()))
+_ROOM = 1 << 24  # rows
 
 
-def _merged(pieces: list[pa.DictionaryArray]) -> Encoded:
-    n = sum(len(piece) for piece in pieces)
-    column = pa.chunked_array(pieces, type=DICTIONARY).unify_dictionaries()
-    pieces.clear()
-    labels = column.chunk(0).dictionary.to_numpy(zero_copy_only=False)
-    codes = np.empty(n, dtype=np.int32)
-    start = 0
-    for chunk in column.chunks:
-        codes[start : start + len(chunk)] = chunk.indices.to_numpy()
-        start += len(chunk)
-    return Encoded(codes, labels)
+class _Strings:
+    """An id column: codes as each part has them, until ``encoded`` merges the parts' labels."""
+
+    def __init__(self) -> None:
+        self.codes = _Grown(np.int32)
+        self.labels: list[pa.Array] = []
+        self.starts: list[int] = []
+
+    def write(self, start: int, length: int, column: pa.DictionaryArray | str) -> None:
+        if isinstance(column, str):
+            self.labels.append(pa.array([column], pa.string()))
+            self.codes.write(start, length, 0)
+        else:
+            self.labels.append(column.dictionary)
+            self.codes.write(start, length, column.indices.to_numpy())
+        self.starts.append(start)
+
+    def encoded(self, length: int) -> Encoded:
+        """With labels in sorted order, which saves sorting them as Python strings later."""
+        if all(len(labels) == 1 and labels[0] == self.labels[0][0] for labels in self.labels):
+            return Encoded.constant(self.labels[0][0].as_py(), length)
+        numbered = [dictionary_array(np.arange(len(labels), dtype=np.int32), labels) for labels in self.labels]
+        self.labels.clear()
+        merged = pa.chunked_array(numbered, type=DICTIONARY).unify_dictionaries()
+        del numbered
+        every = merged.chunk(0).dictionary
+        order = pc.sort_indices(every)  # by UTF-8 bytes, which is the order of Python strings
+        rank = np.empty(len(every), dtype=np.int32)
+        rank[order.to_numpy()] = np.arange(len(every), dtype=np.int32)
+        codes = self.codes.whole(length)
+        for start, end, chunk in zip(self.starts, [*self.starts[1:], length], merged.chunks, strict=True):
+            codes[start:end] = rank[chunk.indices.to_numpy()][codes[start:end]]
+        return Encoded(codes, every.take(order).to_numpy(zero_copy_only=False))
 
 
-def _filled(pieces: list[np.ndarray | None], lengths: list[int], absent: float, dtype: type) -> np.ndarray:
-    if all(piece is None for piece in pieces):
-        # One number seen n times: a column that is not there takes no room.
-        return np.broadcast_to(np.array([absent], dtype=dtype), (sum(lengths),))
-    whole: np.ndarray = np.empty(sum(lengths), dtype=dtype)
-    start = 0
-    for number, length in enumerate(lengths):
-        piece = pieces[number]
-        whole[start : start + length] = absent if piece is None else piece
-        pieces[number] = None
-        start += length
-    return whole
+class _Collected:
+    """The rows of many parts, column by column. A column that no part has takes no room."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.user, self.item, self.event = _Strings(), _Strings(), _Strings()
+        self.value: _Grown | None = None
+        self.time: _Grown | None = None
+        self.keys: list[tuple[int, pa.Array]] = []
+
+    def add(self, part: Part) -> None:
+        start, length = self.n, len(part)
+        if not length:
+            return
+        if start + length > np.iinfo(np.int32).max:
+            raise DataError("more than 2,147,483,647 rows are more than one matrix can hold", do="read it in pieces")
+        self.user.write(start, length, part.user)
+        self.item.write(start, length, part.item)
+        self.event.write(start, length, part.event)
+        if part.value is not None or self.value is not None:
+            if self.value is None:
+                self.value = _Grown(np.float64)
+                self.value.write(0, start, np.nan)
+            self.value.write(start, length, np.nan if part.value is None else part.value)
+        if part.time is not None or self.time is not None:
+            if self.time is None:
+                self.time = _Grown(np.int64)
+                self.time.write(0, start, NO_TIME)
+            self.time.write(start, length, NO_TIME if part.time is None else part.time)
+        if part.key is not None:
+            self.keys.append((start, part.key))
+        self.n += length
+
+    def interactions(self) -> Interactions:
+        n = self.n
+        if not n:
+            return Interactions.empty()
+        if n < 1 << 18:
+            user, item = self.user.encoded(n), self.item.encoded(n)
+        else:
+            with ThreadPoolExecutor(2) as pool:  # Arrow works without the interpreter lock
+                user, item = pool.map(lambda column: column.encoded(n), (self.user, self.item))
+        key = None
+        if self.keys:
+            key = np.full(n, "", dtype=object)
+            for start, keys in self.keys:
+                key[start : start + len(keys)] = keys.to_numpy(zero_copy_only=False)
+        return Interactions(
+            user,
+            item,
+            self.event.encoded(n),
+            # A column that is not there: one number seen n times, read-only, takes no room.
+            np.broadcast_to(np.full(1, np.nan), n) if self.value is None else self.value.whole(n),
+            np.broadcast_to(np.full(1, NO_TIME), n) if self.time is None else self.time.whole(n),
+            key,
+        )
 
 
-def _keys(pieces: list[pa.Array | None], lengths: list[int]) -> np.ndarray | None:
-    if all(piece is None for piece in pieces):
-        return None
-    whole = np.empty(sum(lengths), dtype=object)
-    whole[:] = ""
-    start = 0
-    for piece, length in zip(pieces, lengths, strict=True):
-        if piece is not None:
-            whole[start : start + length] = piece.to_numpy(zero_copy_only=False)
-        start += length
-    return whole
+def dictionary_array(codes: np.ndarray, labels: pa.Array) -> pa.DictionaryArray:
+    """Without ``pa.array(codes)``: that imports pandas, only to see whether it was given a Series."""
+    indices = pa.Array.from_buffers(pa.int32(), len(codes), [None, pa.py_buffer(np.ascontiguousarray(codes))])
+    return pa.DictionaryArray.from_arrays(indices, labels)
