@@ -38,13 +38,19 @@ class Split:
 
 
 def strong(
-    matrix: InteractionMatrix, seed: int, validation: float = 0.1, test: float = 0.1, given: float = 0.8
+    matrix: InteractionMatrix,
+    seed: int,
+    validation: float = 0.1,
+    test: float = 0.1,
+    given: float = 0.8,
+    span: tuple[int, int] | None = None,
 ) -> Split:
     """Strong generalization (Liang et al. 2018): test users are people the models never saw.
 
     A share ``test`` of the users with at least two interactions is asked, another ``validation`` is held out for
     choices, the rest is trained on; of each held-out history ``given`` is shown. Depends on the seed and on the
-    interactions, not on their order. Raises DataError when there are too few users for that.
+    interactions, not on their order. span: earliest and latest time of the interactions in microseconds, for the
+    report. Raises DataError when there are too few users for that.
     """
     rng = np.random.default_rng(seed)
     rows = matrix.matrix
@@ -75,7 +81,7 @@ def strong(
             "hidden_interactions": int(tested.hidden.nnz),
             "validation": "other held-out users",
         },
-        data=describe([matrix]),
+        data={**describe([matrix]), "span": None if span is None else list(span)},
         train_users=tuple(matrix.users.ids[trained]),
     )
 
@@ -129,7 +135,7 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
             "items_unseen_in_training": len(new_items),
             "pairs_already_in_training": int(repeated.nnz),
         },
-        data=describe([learnt, asked]),
+        data={**describe([learnt, asked]), "span": _span(train, test)},
         train_users=tuple(learnt.users.ids),
     )
 
@@ -146,6 +152,12 @@ def describe(matrices: Iterable[InteractionMatrix]) -> dict[str, Any]:
         items.update(one.items.ids.tolist())
         interactions += one.matrix.nnz
     return {"sha256": digest.hexdigest(), "users": len(users), "items": len(items), "interactions": interactions}
+
+
+def _span(*parts: Interactions) -> list[int] | None:
+    """[earliest, latest] time of anything in the parts, microseconds; None when nothing has a time."""
+    spans = [span for part in parts if (span := part.span()) is not None]
+    return [min(first for first, _ in spans), max(last for _, last in spans)] if spans else None
 
 
 def _rows_of(matrix: csr_matrix, users: Index, wanted: list[str]) -> csr_matrix:

@@ -23,7 +23,7 @@ def as_report(evaluation: Evaluation) -> dict[str, Any]:
         "versions": _versions(),
         "device": evaluation.device,
         "seed": evaluation.seed,
-        "data": {"span": None, **evaluation.split.data},
+        "data": dict(evaluation.split.data),
         "protocol": {"name": evaluation.split.name, **evaluation.split.facts},
         "checks": [asdict(check) for check in evaluation.checks],
         "models": {name: _model(result) for name, result in evaluation.models.items()},

@@ -70,6 +70,16 @@ def test_the_seed_decides_who_is_asked(matrix):
     assert strong(matrix, seed=0).users != strong(matrix, seed=1).users
 
 
+def test_the_span_of_the_data_is_told(matrix):
+    assert strong(matrix, seed=0).data["span"] is None
+    assert strong(matrix, seed=0, span=(5, 9)).data["span"] == [5, 9]
+    timed = [
+        Interactions.from_lists([user, user], [item, "x"], times=times)
+        for user, item, times in (("a", "y", [30, 10]), ("a", "z", [50, 20]))
+    ]
+    assert fixed(*timed, seed=0).data["span"] == [10, 50]
+
+
 def test_too_few_users_to_split_are_refused():
     tiny = InteractionMatrix.build(Interactions.from_lists(["a", "a", "b", "b"], ["x", "y", "x", "y"]))
     with pytest.raises(DataError, match="too few to hold out"):
