@@ -230,6 +230,7 @@ _POSTGRESQL = {
     "53300": ("the database takes no more connections", "try again, or raise its max_connections"),
     "55P03": ("the database is locked: another process is writing to it", "wait for it to end, then try again"),
     "25006": ("the database is read-only", "name another database, or connect to its primary server"),
+    "40P01": ("two writers waited for each other; nothing was stored", "try again"),
     "42501": ("the database user may not do this", "grant it the rights on the database's tables"),
 }
 

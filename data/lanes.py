@@ -22,7 +22,13 @@ _LOOKED_UP = 50_000  # ids looked up by one statement
 
 
 class Lane(Protocol):
-    """One write transaction. SQL is written once, for SQLite and PostgreSQL, with parameters as ``:name``."""
+    """One write transaction. SQL is written once, for SQLite and PostgreSQL, with parameters as ``:name``.
+
+    concurrent: other writers may be at work. Who inserts the same things as they must do so in the same order, or two
+    wait for each other for ever.
+    """
+
+    concurrent: bool
 
     def select(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]: ...
 
@@ -84,6 +90,7 @@ def lane_of(connection: Connection) -> SqliteLane:
 class SqliteLane:
     """Through SQLAlchemy's connection; rows go to the driver's executemany."""
 
+    concurrent = False
     _find = "select j.key, t.id from json_each(:labels) j join {table} t on t.{column} = j.value"
 
     def __init__(self, connection: Connection) -> None:
@@ -133,6 +140,8 @@ _TOGETHER = 16
 
 class AdbcLane:
     """Through ADBC: Arrow columns are bound in C, without a Python object a row."""
+
+    concurrent = False
 
     def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
@@ -239,6 +248,7 @@ def _adbc(engine: Engine, file: Path) -> Iterator[Lane]:
 class PostgresLane(SqliteLane):
     """Through psycopg: rows are packed with numpy, sent by binary COPY into a staging table, and merged from there."""
 
+    concurrent = True
     _find = (
         "select j.ordinality - 1, t.id from jsonb_array_elements_text(cast(:labels as jsonb)) with ordinality j(value)"
         " join {table} t on t.{column} = j.value"
@@ -282,7 +292,7 @@ _STAGING = (
 _MERGE = (
     "insert into interactions (user_id, item_id, fingerprint, event_id, value, time, key)"
     " select user_id, item_id, fingerprint, event_id, nullif(value, 'NaN'), nullif(time, %s), nullif(key, '')"
-    " from staged on conflict do nothing"
+    " from staged order by user_id, item_id, fingerprint on conflict do nothing"
 )
 
 

@@ -65,15 +65,16 @@ _INSERT = {
 
 
 def _numbers(lane: Lane, table: str, labels: Sequence[str]) -> tuple[np.ndarray, int]:
-    """((n,) int64 ids, how many are new). New labels are numbered in the order given."""
+    """((n,) int64 ids, how many are new)."""
     column = "name" if table == "event_types" else "external_id"
     ids = lane.numbers(table, column, labels)
     missing = np.flatnonzero(ids < 0)
     if not len(missing):
         return ids, 0
     fresh = [labels[at] for at in missing.tolist()]
+    in_order = sorted(fresh) if lane.concurrent else fresh
     columns = {} if table == "event_types" else {"now": np.full(len(fresh), now())}
-    new = lane.each(_INSERT[table], label=fresh, **columns)
+    new = lane.each(_INSERT[table], label=in_order, **columns)
     ids[missing] = lane.numbers(table, column, fresh)
     return ids, new
 
