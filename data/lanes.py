@@ -224,7 +224,8 @@ def adbc_cursor(engine: Engine, file: Path) -> Iterator[Any]:
 
     try:
         with adbc.connect(str(file), autocommit=True) as connection, connection.cursor() as cursor:
-            for pragma in ("busy_timeout = 5000", "synchronous = full", "secure_delete = on", "cache_size = -65536"):
+            wait = int(1000 * engine.get_execution_options()["wait"])
+            for pragma in (f"busy_timeout = {wait}", "synchronous = full", "secure_delete = on", "cache_size = -65536"):
                 cursor.execute(f"pragma {pragma}")
                 cursor.fetchall()
             yield cursor
