@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import socket
+import threading
+import time
 
+from flask import Flask
+
+from api.app import create_app
 from api.auth import require_safe_host
 from api.settings import Settings
 from data.store import Store
@@ -27,10 +34,14 @@ def serve(settings: Settings) -> None:
     with Store.open(settings.url) as store:
         store.ping()  # found out here it is one clear error; in the workers it would be one for each, again and again
     port = claim_port(settings.host, settings.port)
-    # Workers are fresh interpreters: the finished settings travel in one variable, so that all hold the same.
+    # The finished settings travel in one variable, so that all workers hold the same.
     os.environ.update(settings.model_copy(update={"port": port}).to_environ())
+    # Fresh interpreters, not forks: a fork of a process that trained would inherit the dead locks of torch's threads.
+    multiprocessing.set_start_method("spawn", force=True)
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # several processes with several threads each wait for one another
     server = Server(
-        "api.app:create_app",
+        "api.server:worker",
         factory=True,
         address=settings.host,
         port=port,
@@ -42,12 +53,38 @@ def serve(settings: Settings) -> None:
         log_level=LogLevels.warning,
     )
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-
-    @server.on_startup
-    def announce() -> None:
-        print(f"serving on http://{shown}:{port}/ with {settings.workers} processes (stop with Ctrl-C)", flush=True)
-
+    line = f"serving on http://{shown}:{port}/ with {settings.workers} processes (stop with Ctrl-C)"
+    threading.Thread(target=_announce, args=(settings.host, port, line), daemon=True).start()
     server.serve()
+
+
+def _announce(host: str, port: int, line: str) -> None:
+    """Say so once a worker accepts connections, not before."""
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+            continue
+        print(line, flush=True)
+        return
+
+
+def worker() -> Flask:
+    """The app of one worker process, which ends when the process that started it has gone, however that ended."""
+    threading.Thread(target=_end_with_launcher, daemon=True).start()
+    return create_app()
+
+
+def _end_with_launcher() -> None:
+    """A worker left alone would go on holding the port: kill -9 of the launcher would need more kills to undo."""
+    launcher = multiprocessing.parent_process()
+    if launcher is None:
+        return
+    launcher.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def claim_port(host: str, port: int) -> int:
