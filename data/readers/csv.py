@@ -19,8 +19,8 @@ DELIMITERS = (",", "\t", ";", "|")
 
 
 def recognises(path: Path, head: bytes) -> bool:
-    """Any text: the last reader asked."""
-    return b"\0" not in head
+    """Any text: the last reader asked. A first line with a NUL in it is no header."""
+    return b"\0" not in head.lstrip().split(b"\n", 1)[0]
 
 
 def parts(path: Path, columns: Mapping[str, str] | None) -> Iterator[Part]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from data.readers.blocks import Block, blocks, fields_of, record_end
+from data.readers.blocks import LONGEST_RECORD, Block, blocks, fields_of, record_end
 from data.readers.cells import BadCell, all_in_range, id_of, scaled_column, shown, time_of, value_of
 from data.readers.columns import Columns
 from data.readers.parts import Part, dictionary_array, part_of
@@ -111,6 +111,8 @@ def _by_arrow(block: Block, layout: Layout) -> Part:
     data, delimiter = block.data, layout.delimiter
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         raise _Refused  # Arrow takes a lone carriage return for the end of a row
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise _Refused  # the file's mark is gone; Arrow would take this one, in the middle of the file, for another
     if len(delimiter) > 1:
         if STAND_IN in data:
             raise _Refused
@@ -123,7 +125,7 @@ def _by_arrow(block: Block, layout: Layout) -> Part:
         delimiter=delimiter, quote_char='"' if layout.quoted else False, newlines_in_values=not block.plain
     )
     kinds = sorted(TIME_KINDS, key=lambda kind: kind != layout.time_kind) if "time" in names else [TIME_KINDS[0]]
-    if b"0x" in data or b"0X" in data:
+    if "time" in names and (b"0x" in data or b"0X" in data):
         kinds = [kind for kind in kinds if kind != pa.int64()]  # Arrow would take hexadecimal; float64 does not
     for kind in kinds:
         types = {names[field]: type_ for field, type_ in _TYPES.items() if field in names}
@@ -294,6 +296,8 @@ def _row_by_row(block: Block, layout: Layout, file: str) -> Part:
 
 def row_cells(record: bytes, layout: Layout) -> list[str]:
     """The cells of one row. BadCell for bytes that are no text, an open quote, or another number of cells."""
+    if len(record) > LONGEST_RECORD:
+        raise BadCell("the line is longer than 1 MiB")
     fields = fields_of(record, layout.separator) if layout.quoted else record.split(layout.separator)
     if fields is None:
         raise BadCell("a quoted field is not closed")

@@ -28,7 +28,8 @@ def recognises(path: Path, head: bytes) -> bool:
 
 
 def parts(path: Path, columns: Mapping[str, str] | None) -> Iterator[Part]:
-    """Fields are found by the keys of the first good lines; a line without ``value``, ``time`` or ``id`` has none."""
+    """Fields are found by the keys of the first good lines; a line without ``value``, ``time`` or ``id`` has none, one
+    without ``event`` is what all are called where no line has one."""
     keys = _keys(path, columns)
     rated = "value" in keys and plain(keys["value"]) in RATINGS
     for block in blocks(path, None):
@@ -134,7 +135,7 @@ def _part(block: Block, file: str, keys: Mapping[str, str], event_name: str) -> 
     for line, row, raw in _objects(block, file, bad):
         try:
             user, item = _id(row.get(keys["user"]), "user"), _id(row.get(keys["item"]), "item")
-            event = _id(row.get(keys["event"]), "event") if "event" in keys else event_name
+            event = _id(row[keys["event"]], "event") if keys.get("event") in row else event_name
             value = _value(row.get(keys["value"])) if "value" in keys else math.nan
             time = _time(row.get(keys["time"])) if "time" in keys else NO_TIME
             key = row.get(keys["key"]) if "key" in keys else None

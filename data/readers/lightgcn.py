@@ -18,9 +18,10 @@ _LINE = re.compile(rb"\d+(?: +\d+)* *\r?(?:\n|$)")
 
 
 def recognises(path: Path, head: bytes) -> bool:
-    """The first three lines are integers; the last of them may be cut where the head ends."""
-    lines = head.split(b"\n")[:3]
-    return all(_LINE.fullmatch(line) for line in lines if line.strip()) and any(b" " in line for line in lines)
+    """The first line is integers between spaces (the head may cut it), or one, and such a line next."""
+    lines = [line for line in head.split(b"\n", 5)[:5] if line.strip()]
+    first = next((line for line in lines if b" " in line), b"")
+    return bool(lines) and all(_LINE.fullmatch(line) for line in {lines[0], first})
 
 
 def parts(path: Path, columns: Mapping[str, str] | None) -> Iterator[Part]:
