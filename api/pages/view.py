@@ -17,12 +17,12 @@ from recsys.interactions import NO_TIME, Interactions
 from recsys.serving.service import Answer
 
 SHOWN = 12  # items a list
-HISTORY = 30
-SAMPLES = 8
+HISTORY = 30  # items of a history
+SAMPLES, FROM = 8, 400  # users offered, picked evenly from so many
 NAMES = {"autoencoder": "Autoencoder", "als": "ALS", "popularity": "Popularity", "ease": "EASE", "svd": "SVD"}
 WORDS = {
     "personal": "from this history",
-    "popular": "popular with everyone: nothing to go by yet",
+    "popular": "what most people liked: nothing to go by yet",
     "similar": "liked by the same people",
 }
 
@@ -50,7 +50,8 @@ def footer() -> list[dict[str, Any]]:
 
 
 def sample_users() -> list[str]:
-    return [user.id for user in context().store.list_users(limit=SAMPLES)]
+    users = context().store.list_users(limit=FROM)
+    return [user.id for user in users[:: max(1, len(users) // SAMPLES)][:SAMPLES]]
 
 
 def model_names() -> list[str]:
@@ -61,9 +62,12 @@ def model_names() -> list[str]:
 
 
 def lists_for(user: str) -> list[dict[str, Any]]:
-    """What each live model recommends."""
+    """What each live model recommends; one list where all of them can only say what is popular."""
     service = context().service
-    return _lists([service.recommend(user, SHOWN, model=name) for name in model_names()])
+    answers = [service.recommend(user, SHOWN, model=name) for name in model_names()]
+    if all(answer.strategy == "popular" for answer in answers):
+        return [{**_lists(answers[:1])[0], "model": "For everyone"}]
+    return _lists(answers)
 
 
 def similar_to(item: str) -> dict[str, Any]:
@@ -98,24 +102,31 @@ def person(user: str) -> dict[str, Any]:
 
 
 def _events(history: Interactions) -> list[dict[str, Any]]:
-    page = history.take(newest_first(history)[:HISTORY])
+    """One line an item: what was done with it, the latest first."""
+    latest = history.take(newest_first(history))
     preferences = context().settings.weights.preferences(history)
     disliked = set(history.item.labels[preferences.item[preferences.disliked]].tolist())
-    ids = page.item.decode().tolist()
-    records = context().store.items(sorted(set(ids)))
-    rows = []
-    for item, event, value, time in zip(ids, page.event.decode(), page.value.tolist(), page.time.tolist(), strict=True):
-        rows.append(
-            {
-                "item": item,
-                "title": _title(item, records),
-                "categories": _categories(item, records),
-                "event": event if np.isnan(value) else f"{event} {value:g}",
-                "date": "" if time == NO_TIME else str(iso(time))[:10],
-                "disliked": item in disliked,
-            }
-        )
-    return rows
+    done: dict[str, list[str]] = {}
+    dates: dict[str, str] = {}
+    for item, event, value, time in zip(
+        latest.item.decode(), latest.event.decode(), latest.value.tolist(), latest.time.tolist(), strict=True
+    ):
+        if len(done) == HISTORY and item not in done:
+            continue
+        done.setdefault(item, []).append(event if np.isnan(value) else f"{event} {value:g}")
+        dates.setdefault(item, "" if time == NO_TIME else str(iso(time))[:10])
+    records = context().store.items(done)
+    return [
+        {
+            "item": item,
+            "title": _title(item, records),
+            "categories": _categories(item, records),
+            "event": ", ".join(dict.fromkeys(words[:4])),
+            "date": dates[item],
+            "disliked": item in disliked,
+        }
+        for item, words in done.items()
+    ]
 
 
 def _lists(answers: Sequence[Answer]) -> list[dict[str, Any]]:
@@ -141,7 +152,7 @@ def _rows(answer: Answer, records: Mapping[str, ItemRecord]) -> list[Row]:
             _title(row.item, records),
             _categories(row.item, records),
             row.rank,
-            f"{row.score:.3g}",
+            f"{row.score:#.3g}".rstrip("."),
             round(15 + 85 * (row.score - low) / span) if high > low else 100,
         )
         for row in answer.items

@@ -28,6 +28,15 @@ def test_an_unknown_user_is_told_so_and_gets_what_is_popular(client):
     assert "popular" in page
 
 
+def test_several_events_on_one_item_are_one_line(client):
+    for event, value in (("watch", 12), ("rating", 4.5)):
+        client.post("/v1/feedback", json={"events": [{"user": "u2", "item": "a1", "event": event, "value": value}]})
+    page = client.get("/?user=u2").get_data(as_text=True)
+    assert page.count("Title of a1") == 1
+    assert "rating 4.5, watch 12" in page
+    assert "2 events" in page
+
+
 def test_the_items_like_one_item_are_shown_and_an_unknown_one_is_said_to_be(client):
     page = client.get("/?item=a2").get_data(as_text=True)
     assert "Title of a2" in page
