@@ -7,6 +7,7 @@ library's; scoring is the closed-form solution of their equation 4 for any histo
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,7 +19,8 @@ from recsys.errors import TrainingError
 from recsys.models.checks import check_matrix, check_rows, in_range
 from recsys.recommender import FitOptions, Progress, State
 
-_BLOCK = 128  # people solved together: at 256 factors their systems take 32 MB
+_BLOCK = 64  # people solved together: at 256 factors their systems take 32 MB
+_MANY = 16  # people from which limiting BLAS's threads, a millisecond, pays
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,9 @@ class ALS:
         self._gram: np.ndarray | None = None  # Y^T Y + l I, (factors, factors) float64
 
     def fit(self, matrix: csr_matrix, options: FitOptions) -> Self:
-        # The library asks for one BLAS thread: its own threads and OpenBLAS's slow each other tenfold.
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships none
-
         check_matrix(matrix)
         pull = _pull(matrix, self.config)
-        with threadpool_limits(1, "blas"):
+        with _one_blas_thread():
             from implicit.cpu.als import AlternatingLeastSquares
 
             model = AlternatingLeastSquares(
@@ -77,7 +76,10 @@ class ALS:
 
     def score(self, rows: csr_matrix) -> np.ndarray:
         check_rows(rows, None if self._items is None else len(self._items))
-        return self.fold_in(rows) @ self._items.T  # type: ignore[union-attr]  # checked above
+        if rows.shape[0] < _MANY:
+            return self.fold_in(rows) @ self._items.T  # type: ignore[union-attr]  # checked above
+        with _one_blas_thread():
+            return self.fold_in(rows) @ self._items.T  # type: ignore[union-attr]  # checked above
 
     def fold_in(self, rows: csr_matrix) -> np.ndarray:
         """(rows, factors) float32: the factors of people with these histories. An empty history gives zeros."""
@@ -132,6 +134,14 @@ def _pull(matrix: csr_matrix, config: ALSConfig) -> float:
         # A fixed start: otherwise ARPACK draws one, and two fits with one seed would differ in the last digits.
         largest = float(eigsh(product, k=1, v0=np.ones(n), tol=1e-3, return_eigenvectors=False)[0]) ** 0.5
     return min(config.regularization, 0.1 * config.alpha * largest)
+
+
+def _one_blas_thread() -> AbstractContextManager[object]:
+    """Inside, BLAS uses one thread: the library's own threads and OpenBLAS's slow each other tenfold, and for a small
+    system apiece waiting for each other costs more than helping (600 people on a busy machine: 17 s, then 1 s)."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships none
+
+    return threadpool_limits(1, "blas")
 
 
 class _Teller:
