@@ -15,7 +15,9 @@ from recsys.recommender import FitOptions, Holdout, Progress
 from recsys.training.loop import train_autoencoder
 from recsys.training.network import DenoisingNetwork
 
-SMALL = AutoencoderConfig(layers=[16], bottleneck=8, epochs=6, learning_rate=0.01, batch_size=64)
+SMALL = AutoencoderConfig(
+    layers=[16], bottleneck=8, epochs=6, learning_rate=0.01, batch_size=64, dropout=0.0, weight_decay=0.01
+)
 OPTIONS = FitOptions(device="cpu")
 
 
