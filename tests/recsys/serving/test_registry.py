@@ -1,12 +1,14 @@
 """The registry: whole releases, one pointer, no half states."""
 
+import contextlib
 import fcntl
 import multiprocessing
 import os
+from pathlib import Path
 
 import pytest
 
-from recsys.errors import AlreadyRunning, DamagedBundle, NoModel
+from recsys.errors import AlreadyRunning, DamagedBundle, NoModel, StoreError
 from recsys.serving.registry import ModelRegistry
 
 
@@ -177,3 +179,38 @@ def test_publishing_needs_a_default_that_is_live(registry, make_als):
     with pytest.raises(NoModel):
         registry.publish([make_als()], default="autoencoder")
     assert ModelRegistry(registry.folder).stamp() is None
+
+
+class FullDisk:
+    """Makes the n-th call fail among all those that make something durable or visible."""
+
+    def __init__(self, monkeypatch, fails_at):
+        self.calls, self.fails_at = 0, fails_at
+        for owner, name in ((os, "fsync"), (Path, "rename"), (Path, "replace")):
+            monkeypatch.setattr(owner, name, self.guarded(getattr(owner, name)))
+
+    def guarded(self, original):
+        def call(*arguments):
+            self.calls += 1
+            if self.calls == self.fails_at:
+                raise OSError(28, "No space left on device")
+            return original(*arguments)
+
+        return call
+
+
+def test_a_publish_that_fails_at_any_step_leaves_a_whole_release_live(registry, make_als, make_popularity):
+    (first,) = registry.publish([make_als()])
+    for fails_at in range(1, 100):
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            disk = FullDisk(monkeypatch, fails_at)
+            with contextlib.suppress(StoreError):
+                registry.publish([make_als(scale=2.0), make_popularity()])
+        for version in registry.live().models.values():
+            registry.verify(version)
+        assert not list(registry.folder.rglob("*.partial*"))
+        if registry.live().models != {"als": first}:
+            break
+    # Only the flush after the swap, the very last call, can fail and leave the new release live.
+    assert disk.calls == fails_at > 10
+    assert set(registry.live().models) == {"als", "popularity"}
