@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from data.engine import FileGate, in_words
-from data.lanes import adbc_cursor
+from data.adbc import adbc_cursor
+from data.engine import in_words
+from data.gate import FileGate
 from recsys.interactions import NO_TIME, Encoded, Interactions
 
 SMALL_FILE = 8_000_000  # bytes; under it the standard library is done before pyarrow is imported

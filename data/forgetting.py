@@ -7,8 +7,8 @@ import re
 
 from sqlalchemy import Connection, Engine, delete, or_, select
 
-from data.lanes import writing
 from data.tables import Interaction, Quarantined, User
+from data.transactions import writing
 
 _AT_ONCE = 500
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data.fingerprint import fingerprints
-from data.records import MAX_EVENT, MAX_ID, BadRow, check_columns, check_id, used_labels
+from data.records import BadRow
+from data.vocabulary import Rows, Vocabulary
 from recsys.errors import StoreError
-from recsys.interactions import Encoded, Interactions
+from recsys.interactions import Interactions
 
 # The columns of a piece on disk, one after the other. Where keys are, each is a stretch of a second file.
 _COLUMNS = {
@@ -32,69 +32,6 @@ _COLUMNS = {
 _UNKEYED = 6  # the last two are there only where keys are
 # Users are told apart on disk in groups of so many: the places where groups begin are kept in memory for every piece.
 _GROUP = 64
-
-
-class Labels:
-    """Distinct strings, checked once each and numbered in the order in which they came."""
-
-    def __init__(self, noun: str, longest: int) -> None:
-        self.noun, self.longest = noun, longest
-        self.numbers: dict[str, int] = {}
-
-    def codes(self, column: Encoded) -> np.ndarray:
-        """(n,) int32 of a column. Labels that no row uses are not taken in. DataError for one that cannot be an id."""
-        used = used_labels(column)
-        labels = column.labels[used].tolist()
-        found = list(map(self.numbers.get, labels))
-        if None in found:
-            for label in labels:
-                if label not in self.numbers:
-                    self.numbers[check_id(label, self.noun, self.longest)] = len(self.numbers)
-            found = list(map(self.numbers.get, labels))
-        table = np.full(len(column.labels), -1, dtype=np.int32)
-        table[used] = np.array(found, dtype=np.int32)
-        return table[column.codes]
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """n rows for the store, (n,) each. user, item, event: int32 codes into Labels; key: None, or with "" for none."""
-
-    user: np.ndarray
-    item: np.ndarray
-    event: np.ndarray
-    fingerprint: np.ndarray
-    value: np.ndarray
-    time: np.ndarray
-    key: np.ndarray | None
-
-    def __len__(self) -> int:
-        return len(self.user)
-
-
-class Vocabulary:
-    """The users, items and event types that an import speaks of."""
-
-    def __init__(self) -> None:
-        self.users = Labels("user", MAX_ID)
-        self.items = Labels("item", MAX_ID)
-        self.events = Labels("event", MAX_EVENT)
-
-    def rows(self, interactions: Interactions) -> Rows:
-        """Interactions with their labels taken in. DataError for anything that a store must not hold."""
-        check_columns(interactions)
-        return Rows(
-            self.users.codes(interactions.user),
-            self.items.codes(interactions.item),
-            self.events.codes(interactions.event),
-            fingerprints(interactions),
-            interactions.value,
-            interactions.time,
-            interactions.key,
-        )
 
 
 class Spool:

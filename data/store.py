@@ -14,10 +14,11 @@ from data import writes
 from data.columnar import read_interactions
 from data.engine import in_words, open_engine
 from data.forgetting import forget_user
-from data.lanes import bulk_writing, lane_of, writing
 from data.records import Added, BadRow, Batch, Imported, ItemRecord, Stats, UserRecord, check_id
-from data.spool import Spool, Vocabulary
+from data.spool import Spool
 from data.tables import Change, EventType, IdempotencyKey, Interaction, Item, Quarantined, User
+from data.transactions import bulk_writing, lane_of, writing
+from data.vocabulary import Vocabulary
 from recsys.errors import KeyReused
 from recsys.interactions import MICROSECONDS_PER_DAY, NO_TIME, Interactions
 
@@ -244,7 +245,8 @@ class Store:
         [(users, items, touched, quarantined, events, first, last)] = self._rows(
             text(
                 "select (select count(*) from users), (select count(*) from items where deleted is null),"
-                " (select count(*) from items where deleted is null and id in (select item_id from interactions)),"
+                " (select count(*) from (select distinct item_id from interactions) touched"
+                " join items on items.id = touched.item_id where items.deleted is null),"
                 " (select count(*) from quarantine), count(*), min(time), max(time) from interactions"
             )
         )

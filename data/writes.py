@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
 
 from data.engine import to_json
-from data.lanes import Lane
+from data.lanes import AT_ONCE, Lane, as_list
 from data.records import Added, BadRow, Imported, ItemRecord, UserRecord, check_item, check_user
-from data.spool import Rows, Spool, Vocabulary
+from data.spool import Spool
+from data.vocabulary import Rows, Vocabulary
 
 LONGEST_TEXT = 1000  # characters kept of a bad row
-SPAN = 2_000_000  # rows of an import in memory at a time
+SPAN = 1_000_000  # rows of an import in memory at a time
 _SLICE = 1_000_000  # events handed to the database at a time
 _PIECE = 20_000  # bad rows in memory at a time
 
@@ -24,30 +27,37 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def add_rows(lane: Lane, vocabulary: Vocabulary, pieces: Iterable[Rows]) -> Added:
-    """Store rows with the users, items and event types they speak of. Rows that are there already change nothing."""
+def add_rows(lane: Lane, vocabulary: Vocabulary, pieces: Iterable[Rows], *, ahead: bool = False) -> Added:
+    """Store rows with the users, items and event types they speak of. Rows that are there already change nothing.
+
+    ahead: prepare the next piece in a second thread while the database takes the one before.
+    """
     users, new_users = _numbers(lane, "users", list(vocabulary.users.numbers))
     items, new_items = _numbers(lane, "items", list(vocabulary.items.numbers))
     events, _ = _numbers(lane, "event_types", list(vocabulary.events.numbers))
-    received = added = 0
-    for rows in pieces:
+
+    def numbered(rows: Rows) -> Rows:
         user, item = users[rows.user], items[rows.item]
         order = _by_key(user, item)
-        for start in range(0, len(order), _SLICE):
-            part = order[start : start + _SLICE]
-            added += lane.events(
-                user[part],
-                item[part],
-                rows.fingerprint[part],
-                events[rows.event[part]],
-                rows.value[part],
-                rows.time[part],
-                None if rows.key is None else rows.key[part],
-            )
+        return replace(rows, user=user, item=item, event=events[rows.event]).take(order)
+
+    received = added = 0
+    prepared = map(numbered, pieces)
+    for rows in _ahead(prepared) if ahead else prepared:
         received += len(rows)
+        for start in range(0, len(rows), _SLICE):
+            added += lane.events(rows.take(slice(start, start + _SLICE)))
     if new_items:
         touch_items(lane)
     return Added(received, added, received - added, new_users, new_items)
+
+
+def _ahead(pieces: Iterator[Rows]) -> Iterator[Rows]:
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, pieces, None)
+        while (rows := coming.result()) is not None:
+            coming = worker.submit(next, pieces, None)
+            yield rows
 
 
 def _by_key(user: np.ndarray, item: np.ndarray) -> np.ndarray:
@@ -57,26 +67,42 @@ def _by_key(user: np.ndarray, item: np.ndarray) -> np.ndarray:
     return np.lexsort((item, user))
 
 
+# LABELS: where the lane reads the labels sent with the question.
+_FIND = {
+    "users": "select j.key, t.id from LABELS j join users t on t.external_id = j.value",
+    "items": "select j.key, t.id from LABELS j join items t on t.external_id = j.value",
+    "event_types": "select j.key, t.id from LABELS j join event_types t on t.name = j.value",
+}
 _INSERT = {
-    "users": "insert into users (external_id, created) values (:label, :now) on conflict do nothing",
-    "items": "insert into items (external_id, created) values (:label, :now) on conflict do nothing",
-    "event_types": "insert into event_types (name) values (:label) on conflict do nothing",
+    "users": "insert into users (external_id, created) select value, :now from LABELS j where true",
+    "items": "insert into items (external_id, created) select value, :now from LABELS j where true",
+    "event_types": "insert into event_types (name) select value from LABELS j where true",
 }
 
 
-def _numbers(lane: Lane, table: str, labels: Sequence[str]) -> tuple[np.ndarray, int]:
-    """((n,) int64 ids, how many are new)."""
-    column = "name" if table == "event_types" else "external_id"
-    ids = lane.numbers(table, column, labels)
-    missing = np.flatnonzero(ids < 0)
+def _numbers(lane: Lane, table: str, labels: list[str]) -> tuple[np.ndarray, int]:
+    """((n,) int64 numbers in the database, how many are new). New ones follow each other in the order of the labels."""
+    numbers = _find(lane, table, labels)
+    missing = np.flatnonzero(numbers < 0)
     if not len(missing):
-        return ids, 0
+        return numbers, 0
     fresh = [labels[at] for at in missing.tolist()]
     in_order = sorted(fresh) if lane.concurrent else fresh
-    columns = {} if table == "event_types" else {"now": np.full(len(fresh), now())}
-    new = lane.each(_INSERT[table], label=in_order, **columns)
-    ids[missing] = lane.numbers(table, column, fresh)
-    return ids, new
+    statement = _INSERT[table].replace("LABELS", lane.listed) + " on conflict do nothing"
+    lists = [as_list(in_order[start : start + AT_ONCE]) for start in range(0, len(in_order), AT_ONCE)]
+    dated = {} if table == "event_types" else {"now": [now()] * len(lists)}
+    new = lane.each(statement, labels=lists, **dated)
+    numbers[missing] = _find(lane, table, fresh)
+    return numbers, new
+
+
+def _find(lane: Lane, table: str, labels: list[str]) -> np.ndarray:
+    """(n,) int64 numbers of labels in a table, -1 for those it does not hold."""
+    found = np.full(len(labels), -1, dtype=np.int64)
+    for start in range(0, len(labels), AT_ONCE):
+        at, numbers = lane.pairs(_FIND[table].replace("LABELS", lane.listed), labels[start : start + AT_ONCE])
+        found[start + at] = numbers
+    return found
 
 
 def touch_items(lane: Lane) -> None:
@@ -154,7 +180,7 @@ def import_spooled(
         at=now(),
     )
     before = _count(lane)
-    added = add_rows(lane, spool.vocabulary, spool.ranges(SPAN))
+    added = add_rows(lane, spool.vocabulary, spool.ranges(SPAN), ahead=True)
     changed_items, changed_users = put_items(lane, items, imported=True), put_users(lane, users)
     after = _count(lane)
     imported = Imported(

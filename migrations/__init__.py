@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 
 from data.engine import in_words, shown
-from data.lanes import writing
+from data.transactions import writing
 from recsys.errors import SchemaMismatch, SettingError
 
 if TYPE_CHECKING:

@@ -20,10 +20,13 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from data.engine import SQLITE_PAGE, FileGate
-from data.lanes import BULK, AdbcLane, SqliteLane, bulk_writing
+from data.adbc import AdbcLane
+from data.engine import SQLITE_PAGE
+from data.gate import FileGate
+from data.lanes import SqliteLane
 from data.records import Batch, ItemRecord
 from data.store import Store
+from data.transactions import BULK, bulk_writing
 from recsys.errors import SchemaMismatch, SettingError, StoreError
 from recsys.interactions import Interactions
 

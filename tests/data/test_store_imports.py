@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from data.lanes import BULK
 from data.records import BadRow, Batch, Imported, ItemRecord, UserRecord
 from data.spool import Spool
 from data.store import Store
+from data.transactions import BULK
 from recsys.errors import DataError, StoreError
 from recsys.interactions import NO_TIME, Encoded, Interactions
 
