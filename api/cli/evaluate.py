@@ -140,7 +140,7 @@ def _split(
     data = _read(interactions) if interactions is not None else session.store().interactions()
     weights = settings.weights if min_value is None else _liked_from(data, min_value)
     matrix = InteractionMatrix.build(data, weights, min_user, settings.min_item)
-    return protocols.strong(matrix, settings.seed)
+    return protocols.strong(matrix, settings.seed, span=data.span())
 
 
 def _read(path: Path) -> Interactions:

@@ -139,7 +139,7 @@ def _pull(matrix: csr_matrix, config: ALSConfig) -> float:
 def _one_blas_thread() -> AbstractContextManager[object]:
     """Inside, BLAS uses one thread: the library's own threads and OpenBLAS's slow each other tenfold, and for a small
     system apiece waiting for each other costs more than helping (600 people on a busy machine: 17 s, then 1 s)."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships none
+    from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, "blas")
 
