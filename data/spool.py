@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.records import BadRow
+from data.records import BadRow, Batch
 from data.vocabulary import Rows, Vocabulary
 from recsys.errors import StoreError
 from recsys.interactions import Interactions
@@ -60,6 +61,21 @@ class Spool:
 
     def __exit__(self, *exception: object) -> None:
         self._closing.close()
+
+    def take(self, batches: Iterable[Batch]) -> None:
+        """Take everything, each batch in a second thread while the next one is being read."""
+        with ThreadPoolExecutor(1) as worker:
+            taken: Future[None] | None = None
+            for batch in batches:
+                if taken is not None:
+                    taken.result()
+                taken = worker.submit(self._take, batch)
+            if taken is not None:
+                taken.result()
+
+    def _take(self, batch: Batch) -> None:
+        self.add(batch.interactions)
+        self.add_bad(batch.bad)
 
     def add(self, interactions: Interactions) -> None:
         """Take rows. DataError for anything that a store must not hold, StoreError when the disk is full."""

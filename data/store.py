@@ -117,9 +117,7 @@ class Store:
         """
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         with Spool(Path(file).parent if file else None) as spool:
-            for batch in batches:
-                spool.add(batch.interactions)
-                spool.add_bad(batch.bad)
+            spool.take(batches)
             with bulk_writing(self.engine, spool.received + spool.bad) as lane:
                 return writes.import_spooled(lane, source, sha256, spool, items, users)
 

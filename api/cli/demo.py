@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from api.cli.evaluate import evaluate, show, write
-from api.cli.output import print_ranked, print_table, say
+from api.cli.output import print_ranked, print_table, program, say
 from api.cli.session import Session
 from api.cli.train import matrix_of, train
 
@@ -48,7 +48,7 @@ def command(session: Session, no_serve: bool, port: int | None) -> None:
     say(f"report: {report / 'report.json'}")
     address = f"http://{session.settings.host}:{session.settings.port}/"
     if no_serve:
-        say(f"to see it in a browser: `recsys serve`, then {address}")
+        say(f"to see it in a browser: `{program()} serve`, then {address}")
         return
     from api.server import serve
 
@@ -72,7 +72,7 @@ def _show_one(session: Session, store: Store, matrix: InteractionMatrix) -> None
         answer = service.recommend(user, n=8, model=name)
         say(f"{answer.strategy} recommendations for {user}, by {name}")
         print_ranked(answer.items, store.items([row.item for row in answer.items]), "score")
-    say(f"ask again with `recsys recommend {user}`")
+    say(f"ask again with `{program()} recommend {user}`")
 
 
 def _plain_taste(store: Store, matrix: InteractionMatrix) -> tuple[str, list[str]]:

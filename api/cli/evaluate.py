@@ -18,7 +18,6 @@ from recsys.feedback import EventRule, FeedbackWeights
 if TYPE_CHECKING:
     from recsys.evaluation.protocols import Split
     from recsys.evaluation.run import Evaluation
-
     from recsys.interactions import Interactions
 
 PROTOCOLS = ("strong", "fixed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +15,10 @@ import orjson
 from recsys.recommender import Progress
 
 if TYPE_CHECKING:
-    from recsys.serving.service import Recommended
     from rich.console import Console
 
     from data.records import ItemRecord
+    from recsys.serving.service import Recommended
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
 
@@ -61,6 +63,11 @@ def print_ranked(rows: Sequence[Recommended], records: Mapping[str, ItemRecord],
 def printable(text: str) -> str:
     """Text safe for a terminal: control characters of hostile titles are shown, not obeyed."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def program() -> str:
+    """How the reader can call this command line again: ``recsys``, or the path of it when that is not on the PATH."""
+    return "recsys" if shutil.which("recsys") else os.path.relpath(sys.argv[0])
 
 
 def say(line: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from recsys.errors import DataError
 
-BLOCK = 16 << 20  # bytes; two are parsed at once, so this bounds the memory a file of any size takes
+BLOCK = 8 << 20  # bytes; a few are parsed at once, so this bounds the memory a file of any size takes
 LONGEST_RECORD = 1 << 20  # a longer line, or a quoted field running on for longer, is no row
 
 

@@ -17,7 +17,7 @@ from pyarrow import csv
 from data.readers.blocks import LONGEST_RECORD, Block, blocks, fields_of, record_end
 from data.readers.cells import BadCell, all_in_range, id_of, scaled_column, shown, time_of, value_of
 from data.readers.columns import Columns
-from data.readers.parts import Part, dictionary_array, part_of
+from data.readers.parts import Part, part_of
 from data.records import MAX_EVENT, MAX_ID, BadRow, id_fault
 from recsys.interactions import NO_TIME
 
@@ -147,7 +147,7 @@ def _by_arrow(block: Block, layout: Layout) -> Part:
     return _checked(table, names, layout)
 
 
-# Ids are read as they stand and encoded a whole block at once: a table of labels for each small piece costs more.
+# Ids are read as they stand and encoded later, many at once: a table of labels for each small piece costs more.
 _TYPES = {
     "user": pa.string(),
     "item": pa.string(),
@@ -169,48 +169,39 @@ def _checked(table: pa.Table, names: dict[str, str], layout: Layout) -> Part:
         raise _Refused
     column = {}
     for field, name in names.items():
-        if field not in ("user", "item", "event"):
+        if field in ("value", "time"):
             column[field] = table.column(name).combine_chunks()
             continue
-        column[field] = encoded_whole(table.column(name))
-        if not labels_good(column[field].dictionary, MAX_EVENT if field == "event" else MAX_ID):
+        column[field] = table.column(name)
+        present = column[field] if field != "key" else column[field].filter(pc.not_equal(column[field], ""))
+        if not ids_good(present, MAX_EVENT if field == "event" else MAX_ID):
             raise _Refused
-    if "key" in column and not keys_good(column["key"]):
-        raise _Refused
     value = time = None
     if "value" in column:
         value = _floats(column["value"])
     if "time" in column:
         time = _times(column["time"])
     event = column.get("event", layout.columns.event_name)
-    return Part(column["user"], column["item"], event, value, time, column.get("key"))
+    return Part(
+        column["user"], column["item"], event, value, time, column["key"].combine_chunks() if "key" in column else None
+    )
 
 
-def encoded_whole(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Strings as one DictionaryArray: the pieces of an encoded column share their labels."""
-    pieces = column.dictionary_encode().chunks
-    if len(pieces) == 1:
-        return pieces[0]
-    codes = np.concatenate([piece.indices.to_numpy() for piece in pieces])
-    return dictionary_array(codes, pieces[0].dictionary)
-
-
-def labels_good(labels: pa.Array, longest: int) -> bool:
-    """Whether every distinct label can be an id: plain ASCII is seen at a glance, the rest is asked one by one."""
-    if not len(labels):
+def ids_good(column: pa.Array | pa.ChunkedArray, longest: int) -> bool:
+    """Whether every string can be an id: plain ASCII is seen at a glance, the rest is asked one by one."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    if all(_plain(chunk, longest) for chunk in chunks):
         return True
-    offsets = np.frombuffer(labels.buffers()[1], dtype=np.int32)[labels.offset : labels.offset + len(labels) + 1]
+    return not any(id_fault(text, longest) for text in column.unique().to_pylist())
+
+
+def _plain(texts: pa.Array, longest: int) -> bool:
+    if not len(texts):
+        return True
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     lengths = np.diff(offsets)
-    text = np.frombuffer(labels.buffers()[2] or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
-    if lengths.min() >= 1 and lengths.max() <= longest and text.min() >= 0x20 and text.max() <= 0x7E:
-        return True
-    return not any(id_fault(label, longest) for label in labels.to_pylist())
-
-
-def keys_good(keys: pa.Array) -> bool:
-    """Whether every sender's event id is empty or can be an id."""
-    given = keys.filter(pc.not_equal(keys, ""))
-    return labels_good(given, MAX_ID)
+    text = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
+    return bool(lengths.min() >= 1 and lengths.max() <= longest and text.min() >= 0x20 and text.max() <= 0x7E)
 
 
 def _floats(column: pa.Array) -> np.ndarray:

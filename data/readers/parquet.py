@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from data.readers import catalogue
 from data.readers.cells import BadCell, in_range, scaled, scaled_column, shown, time_of
 from data.readers.columns import NAMES, choose
+from data.readers.delimited import ids_good
 from data.readers.parts import Part, dictionary_array
 from data.records import EARLIEST, LATEST, MAX_EVENT, MAX_ID, BadRow, ItemRecord, UserRecord, id_fault
 from recsys.errors import DataError
@@ -33,9 +34,8 @@ def parts(path: Path, columns: Mapping[str, str] | None) -> Iterator[Part]:
     chosen = choose(schema.names, columns, str(path))
     places = {field: getattr(chosen, field) for field in NAMES}
     names = {field: schema.names[place] for field, place in places.items() if place is not None}
-    text = [name for name in names.values() if pa.types.is_string(schema.field(name).type)]
     row = 1
-    for batch in _batches(path, list(names.values()), text):
+    for batch in _batches(path, list(names.values())):
         if batch.num_rows:
             columns_here = {field: batch.column(names[field]) for field in names}
             yield _part(columns_here, chosen.event_name, row, str(path))
@@ -67,9 +67,9 @@ def _damaged(path: Path, error: Exception) -> DataError:
     )
 
 
-def _batches(path: Path, names: list[str], dictionaries: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
     try:
-        with pq.ParquetFile(path, read_dictionary=dictionaries) as file:
+        with pq.ParquetFile(path) as file:
             yield from file.iter_batches(BATCH, columns=names)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
@@ -77,7 +77,7 @@ def _batches(path: Path, names: list[str], dictionaries: list[str]) -> Iterator[
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     row = 1
-    for batch in _batches(path, names_of(path), []):
+    for batch in _batches(path, names_of(path)):
         for found in batch.to_pylist():
             yield row, {name: _json_value(value) for name, value in found.items()}
             row += 1
@@ -124,13 +124,15 @@ def _part(column: dict[str, pa.Array], event_name: str, row: int, file: str) -> 
     )
 
 
-def _taken(column: pa.DictionaryArray, rows: np.ndarray) -> pa.DictionaryArray:
-    """Rows of a column, with labels that no row has any more left out."""
-    return column.take(pa.array(rows)).cast(pa.string()).dictionary_encode()
+def _taken(column: pa.Array, rows: np.ndarray) -> pa.Array:
+    """Rows of a column as strings: a dictionary would keep labels that no row has any more."""
+    return column.take(pa.array(rows)).cast(pa.string())
 
 
-def _ids(column: pa.Array, noun: str, longest: int, faults: dict[int, str]) -> pa.DictionaryArray:
-    """The column as DICTIONARY; rows that cannot be ids go to ``faults`` (row in this batch -> reason)."""
+def _ids(column: pa.Array, noun: str, longest: int, faults: dict[int, str]) -> pa.Array:
+    """The column as strings or DICTIONARY; rows that cannot be ids go to ``faults`` (row in this batch -> reason)."""
+    if pa.types.is_string(column.type) and not column.null_count and ids_good(column, longest):
+        return column
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     labels = column.dictionary
@@ -170,9 +172,7 @@ def _ids(column: pa.Array, noun: str, longest: int, faults: dict[int, str]) -> p
 
 
 def _label_faults(labels: pa.Array, longest: int, empty: bool = False) -> dict[int, str]:
-    from data.readers.delimited import labels_good
-
-    if labels_good(labels, longest):
+    if ids_good(labels, longest):
         return {}
     words = labels.to_pylist()
     faults = ((code, id_fault(word, longest)) for code, word in enumerate(words) if word or not empty)

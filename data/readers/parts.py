@@ -21,14 +21,14 @@ DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 class Part:
     """n good rows and the bad ones among them.
 
-    user, item: (n,) DICTIONARY arrays without nulls. event: the same, or one name for all n rows. value: (n,) float64
-    or None: none has one. time: (n,) int64 microseconds or None. key: (n,) Arrow strings or None. Dictionaries hold
-    only what occurs. ``Interactions`` explains the columns.
+    user, item: (n,) strings or DICTIONARY arrays (which hold only what occurs), in one or several chunks, without nulls.
+    event: the same, or one name for all n rows. value: (n,) float64 or None: none has one. time: (n,) int64
+    microseconds or None. key: (n,) Arrow strings or None. ``Interactions`` explains the columns.
     """
 
-    user: pa.DictionaryArray
-    item: pa.DictionaryArray
-    event: pa.DictionaryArray | str
+    user: pa.Array | pa.ChunkedArray
+    item: pa.Array | pa.ChunkedArray
+    event: pa.Array | pa.ChunkedArray | str
     value: np.ndarray | None = None
     time: np.ndarray | None = None
     key: pa.Array | None = None
@@ -54,18 +54,14 @@ def part_of(
 ) -> Part:
     """A Part from plain lists, as the exact (row by row) paths of the readers collect them."""
     return Part(
-        user=encoded(users),
-        item=encoded(items),
-        event=event if isinstance(event, str) else encoded(event),
+        user=pa.array(users, pa.string()),
+        item=pa.array(items, pa.string()),
+        event=event if isinstance(event, str) else pa.array(event, pa.string()),
         value=None if values is None else np.array(values, dtype=np.float64),
         time=None if times is None else np.array(times, dtype=np.int64),
         key=None if keys is None else pa.array(keys, pa.string()),
         bad=bad,
     )
-
-
-def encoded(values: Sequence[str]) -> pa.DictionaryArray:
-    return pa.array(values, pa.string()).dictionary_encode()
 
 
 def joined(parts: Iterable[Part]) -> tuple[Interactions, list[BadRow]]:
@@ -97,27 +93,56 @@ class _Grown:
 
 
 _ROOM = 1 << 24  # rows
+_WAITING = 96 << 20  # bytes
 
 
 class _Strings:
-    """An id column: codes as each part has them, until ``encoded`` merges the parts' labels."""
+    """An id column: codes as each group of parts has them, until ``encoded`` merges the groups' labels.
+
+    Strings wait until there are many, and are encoded together: most of the cost is in each label's first time.
+    """
 
     def __init__(self) -> None:
         self.codes = _Grown(np.int32)
         self.labels: list[pa.Array] = []
-        self.starts: list[int] = []
+        self.starts: list[int] = []  # where the rows of each of the labels begin
+        self.end = 0
+        self.waiting: list[pa.Array] = []
+        self.bytes = 0  # of the strings waiting
 
-    def write(self, start: int, length: int, column: pa.DictionaryArray | str) -> None:
+    def write(self, length: int, column: pa.Array | pa.ChunkedArray | str) -> None:
         if isinstance(column, str):
-            self.labels.append(pa.array([column], pa.string()))
-            self.codes.write(start, length, 0)
+            self._encoded_rows(pa.array([column], pa.string()), length, 0)
+        elif pa.types.is_dictionary(column.type):
+            self._encoded_rows(column.dictionary, length, column.indices.to_numpy())
         else:
-            self.labels.append(column.dictionary)
-            self.codes.write(start, length, column.indices.to_numpy())
-        self.starts.append(start)
+            self.waiting += column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+            self.bytes += column.nbytes
+
+    def _encoded_rows(self, labels: pa.Array, length: int, codes: np.ndarray | int) -> None:
+        self.flush()
+        self.labels.append(labels)
+        self.starts.append(self.end)
+        self.codes.write(self.end, length, codes)
+        self.end += length
+
+    def flush(self) -> None:
+        """Encode what waits."""
+        if not self.waiting:
+            return
+        column = pa.chunked_array(self.waiting, pa.string())
+        self.waiting, self.bytes = [], 0
+        pieces = column.dictionary_encode().chunks  # they share their labels
+        del column
+        self.labels.append(pieces[0].dictionary)
+        self.starts.append(self.end)
+        for piece in pieces:
+            self.codes.write(self.end, len(piece), piece.indices.to_numpy())
+            self.end += len(piece)
 
     def encoded(self, length: int) -> Encoded:
         """With labels in sorted order, which saves sorting them as Python strings later."""
+        self.flush()
         if all(len(labels) == 1 and labels[0] == self.labels[0][0] for labels in self.labels):
             return Encoded.constant(self.labels[0][0].as_py(), length)
         numbered = [dictionary_array(np.arange(len(labels), dtype=np.int32), labels) for labels in self.labels]
@@ -150,9 +175,12 @@ class _Collected:
             return
         if start + length > np.iinfo(np.int32).max:
             raise DataError("more than 2,147,483,647 rows are more than one matrix can hold", do="read it in pieces")
-        self.user.write(start, length, part.user)
-        self.item.write(start, length, part.item)
-        self.event.write(start, length, part.event)
+        columns = (self.user, self.item, self.event)
+        for column, rows in zip(columns, (part.user, part.item, part.event), strict=True):
+            column.write(length, rows)
+        if sum(column.bytes for column in columns) > _WAITING:
+            with ThreadPoolExecutor(2) as pool:  # Arrow works without the interpreter lock
+                list(pool.map(_Strings.flush, columns))
         if part.value is not None or self.value is not None:
             if self.value is None:
                 self.value = _Grown(np.float64)
@@ -174,7 +202,7 @@ class _Collected:
         if n < 1 << 18:
             user, item = self.user.encoded(n), self.item.encoded(n)
         else:
-            with ThreadPoolExecutor(2) as pool:  # Arrow works without the interpreter lock
+            with ThreadPoolExecutor(2) as pool:
                 user, item = pool.map(lambda column: column.encoded(n), (self.user, self.item))
         key = None
         if self.keys:
