@@ -125,7 +125,7 @@ def _by_arrow(block: Block, layout: Layout) -> Part:
         delimiter=delimiter, quote_char='"' if layout.quoted else False, newlines_in_values=not block.plain
     )
     kinds = sorted(TIME_KINDS, key=lambda kind: kind != layout.time_kind) if "time" in names else [TIME_KINDS[0]]
-    if "time" in names and (b"0x" in data or b"0X" in data):
+    if "time" in names and any(mark in data and b"0" + mark in data for mark in (b"x", b"X")):
         kinds = [kind for kind in kinds if kind != pa.int64()]  # Arrow would take hexadecimal; float64 does not
     for kind in kinds:
         types = {names[field]: type_ for field, type_ in _TYPES.items() if field in names}

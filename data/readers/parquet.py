@@ -21,7 +21,7 @@ from recsys.errors import DataError
 from recsys.interactions import NO_TIME
 
 FILES = ("interactions.parquet",)
-BATCH = 1 << 20  # rows
+BATCH = 1 << 18  # rows
 
 
 def recognises(path: Path, head: bytes) -> bool:

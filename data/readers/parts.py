@@ -21,9 +21,9 @@ DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 class Part:
     """n good rows and the bad ones among them.
 
-    user, item: (n,) strings or DICTIONARY arrays (which hold only what occurs), in one or several chunks, without nulls.
-    event: the same, or one name for all n rows. value: (n,) float64 or None: none has one. time: (n,) int64
-    microseconds or None. key: (n,) Arrow strings or None. ``Interactions`` explains the columns.
+    user, item: (n,) strings, or DICTIONARY arrays that hold only what occurs, without nulls. event: the same, or one
+    name for all n rows. value: (n,) float64 or None: none has one. time: (n,) int64 microseconds or None. key: (n,)
+    strings or None. ``Interactions`` explains the columns.
     """
 
     user: pa.Array | pa.ChunkedArray
@@ -71,7 +71,10 @@ def joined(parts: Iterable[Part]) -> tuple[Interactions, list[BadRow]]:
     for part in parts:
         bad.extend(part.bad)
         collected.add(part)
-    return collected.interactions(), bad
+    interactions = collected.interactions()
+    del collected
+    pa.default_memory_pool().release_unused()  # Arrow would keep it for itself; what follows is numpy's
+    return interactions, bad
 
 
 class _Grown:
