@@ -78,7 +78,9 @@ def command(
     evaluation = evaluate(session, split, names, [m.strip() for m in metrics.split(",") if m.strip()])
     folder = write(session, evaluation, out)
     if as_json:
-        print_json(evaluation.report)
+        from recsys.reports.report import as_report
+
+        print_json(as_report(evaluation))
     else:
         show(evaluation)
         say(f"report: {folder / 'report.json'}")
@@ -115,10 +117,12 @@ def write(session: Session, evaluation: Evaluation, out: Path | None) -> Path:
 
 def show(evaluation: Evaluation) -> None:
     """The checks first, then the table."""
-    for check in evaluation.report["checks"]:
-        if check["status"] != "ok":
-            say(f"{check['status']}: {check['name']}: {check['detail']}")
-    header, rows = evaluation.table()
+    from recsys.reports.report import as_table
+
+    for check in evaluation.checks:
+        if check.status != "ok":
+            say(f"{check.status}: {check.name}: {check.detail}")
+    header, rows = as_table(evaluation)
     print_table("", header, rows)
 
 

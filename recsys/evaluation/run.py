@@ -18,7 +18,6 @@ from recsys.evaluation.protocols import Split
 from recsys.evaluation.statistics import Interval, holm, intervals, sign_flip
 from recsys.models import config_of, create
 from recsys.recommender import FitOptions, Progress
-from recsys.reports.report import as_report, as_table
 
 DEFAULT_METRICS = ("recall@20", "recall_capped@20", "recall_capped@50", "ndcg@20", "ndcg@100")
 
@@ -61,15 +60,6 @@ class Evaluation:
     models: Mapping[str, ModelResult]
     comparisons: Sequence[Comparison]
     checks: Sequence[Check]
-
-    @property
-    def report(self) -> dict[str, Any]:
-        """The content of report.json."""
-        return as_report(self)
-
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """(header, rows) for a terminal, a row a model."""
-        return as_table(self)
 
 
 def compare(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recsys.errors import DataError
+from recsys.reports.report import as_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:
-        text = json.dumps(evaluation.report, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(as_report(evaluation), indent=2, ensure_ascii=False, allow_nan=False)
         (unfinished / "report.json").write_text(text + "\n", encoding="utf-8")
         per_user(evaluation).to_parquet(unfinished / "per_user.parquet", index=False)
         recommendations(evaluation).to_parquet(unfinished / "recommendations.parquet", index=False)

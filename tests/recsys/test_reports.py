@@ -17,6 +17,7 @@ from recsys.interactions import Interactions
 from recsys.matrix import InteractionMatrix
 from recsys.models import create
 from recsys.recommender import FitOptions
+from recsys.reports.report import as_report, as_table
 from recsys.reports.write import write_report
 
 KEYS = [
@@ -66,7 +67,7 @@ def evaluation(split, watched):
 
 
 def test_the_report_has_the_keys_of_the_contract_and_survives_json(evaluation):
-    report = json.loads(json.dumps(evaluation.report, allow_nan=False))
+    report = json.loads(json.dumps(as_report(evaluation), allow_nan=False))
     assert list(report) == KEYS
     assert report["schema"] == 1
     assert datetime.fromisoformat(report["created"]).tzinfo is not None
@@ -87,11 +88,11 @@ def test_the_report_has_the_keys_of_the_contract_and_survives_json(evaluation):
 
 
 def test_every_pair_of_models_is_compared_in_every_metric(evaluation):
-    comparisons = evaluation.report["comparisons"]
+    comparisons = as_report(evaluation)["comparisons"]
     assert [c["metric"] for c in comparisons] == list(DEFAULT_METRICS)
     for c in comparisons:
         assert list(c) == ["a", "b", "metric", "difference", "low", "high", "p", "p_adjusted"]
-        means = [evaluation.report["models"][name]["metrics"][c["metric"]]["mean"] for name in (c["a"], c["b"])]
+        means = [as_report(evaluation)["models"][name]["metrics"][c["metric"]]["mean"] for name in (c["a"], c["b"])]
         assert c["difference"] == pytest.approx(means[0] - means[1], abs=1e-12)
         assert c["low"] <= c["difference"] <= c["high"]
         assert 0 < c["p"] <= c["p_adjusted"] <= 1
@@ -111,7 +112,7 @@ def test_whoever_watches_is_told_and_released(watched, evaluation):
 
 
 def test_the_table_has_a_row_a_model_and_a_cell_a_metric(evaluation):
-    header, rows = evaluation.table()
+    header, rows = as_table(evaluation)
     assert header == ["model", *DEFAULT_METRICS, "fit s", "score s"]
     assert [row[0] for row in rows] == ["als", "popularity"]
     assert {len(row) for row in rows} == {len(header)}
@@ -136,7 +137,7 @@ def test_the_folder_holds_the_report_the_users_and_the_lists(evaluation, tmp_pat
     ]
     assert list(folder.parent.iterdir()) == [folder]  # nothing unfinished stays behind
     stored = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    assert stored == json.loads(json.dumps(evaluation.report))
+    assert stored == json.loads(json.dumps(as_report(evaluation)))
 
     users = pd.read_parquet(folder / "per_user.parquet")
     assert list(users.columns) == ["model", "user", *DEFAULT_METRICS]
