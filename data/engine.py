@@ -50,9 +50,9 @@ def shown(url: str | URL) -> str:
 
 
 def _sqlite(url: URL, create: bool, wait: float) -> Engine:
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:") or url.query:
         raise SettingError("SQLite needs a file of its own", where=shown(url), do="use sqlite:///path/to/recsys.db")
-    file = Path(url.database)
+    file = Path(url.database).absolute()
     if not file.exists():
         if not create:
             raise StoreError("there is no database", where=str(file), do="run `recsys db upgrade` to make one")
@@ -71,7 +71,10 @@ def _sqlite(url: URL, create: bool, wait: float) -> Engine:
         return GatedConnection(str(file), gate=gate, timeout=wait, isolation_level=None, check_same_thread=False)
 
     engine = create_engine(
-        url.set(drivername="sqlite"), creator=connect, json_serializer=to_json, execution_options={"wait": wait}
+        url.set(drivername="sqlite", database=str(file)),
+        creator=connect,
+        json_serializer=to_json,
+        execution_options={"wait": wait},
     )
     gate.engines.add(engine)
     event.listen(engine, "connect", _pragmas)
@@ -160,7 +163,7 @@ def explained(error: BaseException, engine: Engine) -> StoreError:
     code = getattr(error, "sqlstate", None)
     if code in ("42P01", "42703") or any(words in text for words in _SCHEMA_WORDS):
         return SchemaMismatch(
-            f"the database's tables are of another version: {text}", where=where, do="recsys db upgrade"
+            f"the database's tables are of another version: {text}", where=where, do="run `recsys db upgrade`"
         )
     if code in _POSTGRESQL:
         what, do = _POSTGRESQL[code]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 
 from sqlalchemy import Connection, Engine, delete, or_, select
 
+from data.engine import in_words
 from data.tables import Interaction, Quarantined, User
 from data.transactions import writing
 
@@ -44,5 +46,5 @@ def _naming(connection: Connection, user: str) -> list[int]:
 
 def _empty_log(engine: Engine) -> None:
     """The write-ahead log still holds old pages: write them over now. A reader at work puts it off to the next time."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+    with in_words(engine), closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("pragma wal_checkpoint(truncate)")

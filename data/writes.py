@@ -125,7 +125,7 @@ def put_items(lane: Lane, items: Sequence[ItemRecord], *, imported: bool = False
         " attributes = excluded.attributes, hidden = excluded.hidden or (:imported and items.hidden), deleted = null,"
         " created = case when :dated then excluded.created else items.created end"
         " where (items.deleted is null or not :imported) and"
-        " (items.deleted is not null or items.title is distinct from excluded.title"
+        " (items.deleted is not null or coalesce(items.title, '') <> coalesce(excluded.title, '')"
         " or items.categories <> excluded.categories or items.attributes <> excluded.attributes"
         " or items.hidden <> (excluded.hidden or (:imported and items.hidden))"
         " or (:dated and items.created <> excluded.created))",

@@ -57,8 +57,9 @@ def tables(engine: Engine) -> set[str]:
     return set(inspect(engine).get_table_names()) - {"alembic_version"}
 
 
-def fill(store: Store) -> None:
-    rows = Interactions.from_lists(["u"] * 500, [f"i{n % 400}" for n in range(500)], values=range(500))  # type: ignore[arg-type]
+def fill(store: Store, count: int = 500) -> None:
+    numbers = range(count)
+    rows = Interactions.from_lists(["u"] * count, [f"i{n % 400}" for n in numbers], values=[float(n) for n in numbers])
     store.import_batches("f", [Batch(rows, [BadRow("f", 1, "r", "t")])], items=[ItemRecord("i1", "One")])
     store.add_once("key", "digest", rows)
 
@@ -88,19 +89,20 @@ def test_interactions_lie_in_the_order_of_their_key(store: Store) -> None:
             assert "WHERE key IS NOT NULL" in index
 
 
-def test_every_step_goes_up_and_down_and_up_again_with_rows_in_the_tables(store: Store) -> None:
+@pytest.mark.parametrize("rows", [500, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_every_step_goes_up_and_down_and_up_again_with_rows_in_the_tables(store: Store, rows: int) -> None:
     assert migrations.current(store.engine) is None
     migrations.upgrade(store.engine)
     assert migrations.current(store.engine) == migrations.head()
     assert tables(store.engine) == set(Base.metadata.tables)
-    fill(store)
+    fill(store, rows)
     migrations.downgrade(store.engine, "base")
     assert migrations.current(store.engine) is None
     assert tables(store.engine) == set()
     migrations.upgrade(store.engine)
     assert store.stats().interactions == 0
-    fill(store)
-    assert store.stats().interactions == 500
+    fill(store, rows)
+    assert store.stats().interactions == rows
 
 
 def test_upgrading_what_is_new_already_changes_nothing(store: Store) -> None:
