@@ -35,7 +35,7 @@ def parts(path: Path, columns: Mapping[str, str] | None) -> Iterator[Part]:
     places = {field: getattr(chosen, field) for field in NAMES}
     names = {field: schema.names[place] for field, place in places.items() if place is not None}
     row = 1
-    for batch in _batches(path, list(names.values())):
+    for batch in _batches(path, list(names.values()), few_labels=True):
         if batch.num_rows:
             columns_here = {field: batch.column(names[field]) for field in names}
             yield _part(columns_here, chosen.event_name, row, str(path))
@@ -67,12 +67,24 @@ def _damaged(path: Path, error: Exception) -> DataError:
     )
 
 
-def _batches(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, names: list[str], few_labels: bool = False) -> Iterator[pa.RecordBatch]:
+    """few_labels: columns of strings that lie in the file as short codes come as codes and labels, not as strings."""
     try:
-        with pq.ParquetFile(path) as file:
+        metadata = pq.read_metadata(path)
+        coded = [name for name in names if few_labels and _is_coded(metadata, name)]
+        with pq.ParquetFile(path, metadata=metadata, read_dictionary=coded) as file:
             yield from file.iter_batches(BATCH, columns=names)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
+
+
+def _is_coded(metadata: pq.FileMetaData, name: str) -> bool:
+    """Whether a column takes so few bytes a row that its labels cannot stand there row by row."""
+    row_groups = [metadata.row_group(number) for number in range(min(metadata.num_row_groups, 3))]
+    chunks = [group.column(place) for group in row_groups for place in range(group.num_columns)]
+    own = [chunk for chunk in chunks if chunk.path_in_schema == name and chunk.physical_type == "BYTE_ARRAY"]
+    size = sum(chunk.total_uncompressed_size for chunk in own)
+    return bool(own) and size < 5 * sum(chunk.num_values for chunk in own)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -164,10 +176,6 @@ def _ids(column: pa.Array, noun: str, longest: int, faults: dict[int, str]) -> p
             labels = pa.array([""], pa.string())
     numbers = codes.to_numpy()
     _mark(_label_faults(labels, longest), numbers, noun, faults)
-    used = np.bincount(numbers, minlength=len(labels)) > 0
-    if not used.all():  # a row group's dictionary may name what this batch of it does not hold
-        renumbered = (np.cumsum(used) - 1).astype(np.int32)
-        numbers, labels = renumbered[numbers], labels.filter(pa.array(used))
     return dictionary_array(numbers.astype(np.int32, copy=False), labels)
 
 

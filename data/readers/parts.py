@@ -21,9 +21,9 @@ DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 class Part:
     """n good rows and the bad ones among them.
 
-    user, item: (n,) strings, or DICTIONARY arrays that hold only what occurs, without nulls. event: the same, or one
-    name for all n rows. value: (n,) float64 or None: none has one. time: (n,) int64 microseconds or None. key: (n,)
-    strings or None. ``Interactions`` explains the columns.
+    user, item: (n,) strings or DICTIONARY arrays (which may hold labels that no row has), without nulls. event: the
+    same, or one name for all n rows. value: (n,) float64 or None: none has one. time: (n,) int64 microseconds or None.
+    key: (n,) strings or None. ``Interactions`` explains the columns.
     """
 
     user: pa.Array | pa.ChunkedArray
@@ -124,8 +124,9 @@ class _Strings:
 
     def _encoded_rows(self, labels: pa.Array, length: int, codes: np.ndarray | int) -> None:
         self.flush()
-        self.labels.append(labels)
-        self.starts.append(self.end)
+        if not self.labels or not self.labels[-1].equals(labels):  # pieces of one Parquet row group share theirs
+            self.labels.append(labels)
+            self.starts.append(self.end)
         self.codes.write(self.end, length, codes)
         self.end += length
 
@@ -156,10 +157,14 @@ class _Strings:
         order = pc.sort_indices(every)  # by UTF-8 bytes, which is the order of Python strings
         rank = np.empty(len(every), dtype=np.int32)
         rank[order.to_numpy()] = np.arange(len(every), dtype=np.int32)
-        codes = self.codes.whole(length)
+        codes, held = self.codes.whole(length), np.zeros(len(every), dtype=bool)
         for start, end, chunk in zip(self.starts, [*self.starts[1:], length], merged.chunks, strict=True):
             codes[start:end] = rank[chunk.indices.to_numpy()][codes[start:end]]
-        return Encoded(codes, every.take(order).to_numpy(zero_copy_only=False))
+            held[codes[start:end]] = True
+        labels = every.take(order).to_numpy(zero_copy_only=False)
+        if not held.all():
+            codes = (np.cumsum(held, dtype=np.int32) - 1)[codes]
+        return Encoded(codes, labels[held])
 
 
 class _Collected:
