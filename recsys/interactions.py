@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 COLUMNS = ("user", "item", "event", "value", "time", "key")
 NO_TIME = np.iinfo(np.int64).min  # the same bit pattern as pandas' NaT
 MICROSECONDS_PER_DAY = 86_400_000_000
+
+
+def iso_time(microseconds: int) -> str:
+    """A time in microseconds since 1970 as ISO 8601 in UTC, to the second: 2026-01-02T03:04:05Z."""
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

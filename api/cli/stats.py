@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from api.cli.output import json_option, print_json, print_table
 from api.cli.session import Session
+from recsys.interactions import iso_time
 
 
 @click.command(epilog="Example: recsys stats --json")
@@ -16,7 +15,7 @@ from api.cli.session import Session
 def command(session: Session, as_json: bool) -> None:
     """Count what the store holds."""
     counts = session.store().stats()
-    span = None if counts.span is None else [iso(counts.span[0]), iso(counts.span[1])]
+    span = None if counts.span is None else [iso_time(moment) for moment in counts.span]
     values = {
         "users": counts.users,
         "items": counts.items,
@@ -29,7 +28,3 @@ def command(session: Session, as_json: bool) -> None:
         return
     rows = [(name.replace("_", " "), f"{count:,}") for name, count in values.items()]
     print_table("", ("what", "count"), [*rows, ("span", " to ".join(span) if span else "no times known")])
-
-
-def iso(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

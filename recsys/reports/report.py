@@ -7,6 +7,8 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from recsys.interactions import iso_time
+
 if TYPE_CHECKING:
     from recsys.evaluation.run import Evaluation, ModelResult
 
@@ -15,7 +17,9 @@ _LIBRARIES = ("numpy", "scipy", "torch", "implicit")
 
 
 def as_report(evaluation: Evaluation) -> dict[str, Any]:
-    """The report of the contract, ready for JSON. span: [earliest, latest] microseconds, or None when not known."""
+    """The report of the contract, ready for JSON. span: [earliest, latest] in ISO 8601, or None when not known."""
+    data = evaluation.split.data
+    span = data.get("span")
     return {
         "schema": SCHEMA,
         "created": evaluation.created.isoformat(timespec="seconds"),
@@ -23,7 +27,7 @@ def as_report(evaluation: Evaluation) -> dict[str, Any]:
         "versions": _versions(),
         "device": evaluation.device,
         "seed": evaluation.seed,
-        "data": dict(evaluation.split.data),
+        "data": {**data, "span": span and [iso_time(moment) for moment in span]},
         "protocol": {"name": evaluation.split.name, **evaluation.split.facts},
         "checks": [asdict(check) for check in evaluation.checks],
         "models": {name: _model(result) for name, result in evaluation.models.items()},
