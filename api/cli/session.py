@@ -11,11 +11,10 @@ import click
 from recsys.errors import DataError, StoreError
 
 if TYPE_CHECKING:
+    from api.settings import Settings
     from data.store import Store
     from recsys.serving.registry import ModelRegistry
     from recsys.serving.service import RecommendationService
-
-    from api.settings import Settings
 
 
 class Session:
@@ -37,9 +36,8 @@ class Session:
 
         Raises DataError when there is no database and none may be made, SchemaMismatch when it is of another version.
         """
-        from data.store import Store
-
         import migrations
+        from data.store import Store
 
         url = self.settings.url
         file = sqlite_file(url)

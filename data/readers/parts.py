@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +96,7 @@ class _Grown:
 
 
 _ROOM = 1 << 24  # rows
-_WAITING = 96 << 20  # bytes
+_WAITING = 64 << 20  # bytes
 
 
 class _Strings:
@@ -112,6 +112,7 @@ class _Strings:
         self.end = 0
         self.waiting: list[pa.Array] = []
         self.bytes = 0  # of the strings waiting
+        self.running: Future | None = None  # the encoding of strings that waited before
 
     def write(self, length: int, column: pa.Array | pa.ChunkedArray | str) -> None:
         if isinstance(column, str):
@@ -130,12 +131,20 @@ class _Strings:
         self.codes.write(self.end, length, codes)
         self.end += length
 
-    def flush(self) -> None:
-        """Encode what waits."""
-        if not self.waiting:
-            return
-        column = pa.chunked_array(self.waiting, pa.string())
-        self.waiting, self.bytes = [], 0
+    def flush(self, pool: ThreadPoolExecutor | None = None) -> None:
+        """Encode what waits; with a pool, in its threads, while this one reads on."""
+        if self.running is not None:
+            self.running.result()
+            self.running = None
+        if self.waiting:
+            column = pa.chunked_array(self.waiting, pa.string())
+            self.waiting, self.bytes = [], 0
+            if pool is None:
+                self._encode(column)
+            else:
+                self.running = pool.submit(self._encode, column)
+
+    def _encode(self, column: pa.ChunkedArray) -> None:
         pieces = column.dictionary_encode().chunks  # they share their labels
         del column
         self.labels.append(pieces[0].dictionary)
@@ -176,6 +185,7 @@ class _Collected:
         self.value: _Grown | None = None
         self.time: _Grown | None = None
         self.keys: list[tuple[int, pa.Array]] = []
+        self.pool: ThreadPoolExecutor | None = None  # Arrow works without the interpreter lock
 
     def add(self, part: Part) -> None:
         start, length = self.n, len(part)
@@ -187,8 +197,9 @@ class _Collected:
         for column, rows in zip(columns, (part.user, part.item, part.event), strict=True):
             column.write(length, rows)
         if sum(column.bytes for column in columns) > _WAITING:
-            with ThreadPoolExecutor(2) as pool:  # Arrow works without the interpreter lock
-                list(pool.map(_Strings.flush, columns))
+            self.pool = self.pool or ThreadPoolExecutor(2)
+            for column in columns:
+                column.flush(self.pool)
         if part.value is not None or self.value is not None:
             if self.value is None:
                 self.value = _Grown(np.float64)
@@ -209,8 +220,8 @@ class _Collected:
             return Interactions.empty()
         if n < 1 << 18:
             user, item = self.user.encoded(n), self.item.encoded(n)
-        else:
-            with ThreadPoolExecutor(2) as pool:
+        else:  # what is still running was handed in before, so waiting for it inside the pool cannot block the pool
+            with self.pool or ThreadPoolExecutor(2) as pool:
                 user, item = pool.map(lambda column: column.encoded(n), (self.user, self.item))
         key = None
         if self.keys:
