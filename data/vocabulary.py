@@ -52,10 +52,10 @@ class Labels:
         labels = column.labels[used].tolist()
         found = list(map(self.numbers.get, labels))
         if None in found:
-            for label in labels:
-                if label not in self.numbers:
-                    self.numbers[check_id(label, self.noun, self.longest)] = len(self.numbers)
-            found = list(map(self.numbers.get, labels))
+            for at, number in enumerate(found):
+                if number is None:
+                    label = check_id(labels[at], self.noun, self.longest)
+                    found[at] = self.numbers[label] = len(self.numbers)
         table = np.full(len(column.labels), -1, dtype=np.int32)
         table[used] = np.array(found, dtype=np.int32)
         return table[column.codes]
