@@ -197,7 +197,10 @@ def _values(column: pa.Array, faults: dict[int, str]) -> np.ndarray:
         raise DataError(f"the value column holds {column.type}", do="give values as numbers")
     missing = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
     value = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    wrong = ~np.isfinite(value)
+    finite = np.isfinite(value)
+    if missing is None and finite.all():
+        return value
+    wrong = ~finite
     if missing is not None:
         wrong &= ~missing
     for at in np.flatnonzero(wrong).tolist():
