@@ -17,7 +17,7 @@ from data.forgetting import forget_user
 from data.records import Added, BadRow, Batch, Imported, ItemRecord, Stats, UserRecord, check_id
 from data.spool import Spool
 from data.tables import Change, EventType, IdempotencyKey, Interaction, Item, Quarantined, User
-from data.transactions import bulk_writing, lane_of, writing
+from data.transactions import BULK, bulk_writing, lane_of, writing
 from data.vocabulary import Vocabulary
 from recsys.errors import KeyReused
 from recsys.interactions import MICROSECONDS_PER_DAY, NO_TIME, Interactions
@@ -67,7 +67,7 @@ class Store:
         vocabulary = Vocabulary()
         rows = vocabulary.rows(interactions)
         with bulk_writing(self.engine, len(rows)) as lane:
-            return writes.add_rows(lane, vocabulary, [rows])
+            return writes.add_rows(lane, vocabulary, [rows], ahead=len(rows) >= BULK)
 
     def add_once(self, key: str, digest: str, interactions: Interactions) -> tuple[Added, bool]:
         """`add` under an Idempotency-Key: (what came of it, whether that is the answer given to an earlier call).

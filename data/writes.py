@@ -18,7 +18,7 @@ from data.vocabulary import Rows, Vocabulary
 
 LONGEST_TEXT = 1000  # characters kept of a bad row
 SPAN = 1_000_000  # rows of an import in memory at a time
-_SLICE = 1_000_000  # events handed to the database at a time
+_SLICE = 500_000  # events handed to the database at a time
 _PIECE = 20_000  # bad rows in memory at a time
 
 
@@ -30,23 +30,24 @@ def now() -> int:
 def add_rows(lane: Lane, vocabulary: Vocabulary, pieces: Iterable[Rows], *, ahead: bool = False) -> Added:
     """Store rows with the users, items and event types they speak of. Rows that are there already change nothing.
 
-    ahead: prepare the next piece in a second thread while the database takes the one before.
+    ahead: prepare the next rows in a second thread while the database takes those before.
     """
     users, new_users = _numbers(lane, "users", list(vocabulary.users.numbers))
     items, new_items = _numbers(lane, "items", list(vocabulary.items.numbers))
     events, _ = _numbers(lane, "event_types", list(vocabulary.events.numbers))
 
-    def numbered(rows: Rows) -> Rows:
-        user, item = users[rows.user], items[rows.item]
-        order = _by_key(user, item)
-        return replace(rows, user=user, item=item, event=events[rows.event]).take(order)
+    def slices() -> Iterator[Rows]:
+        for rows in pieces:
+            user, item = users[rows.user], items[rows.item]
+            order = _by_key(user, item)
+            numbered = replace(rows, user=user, item=item, event=events[rows.event])
+            for start in range(0, len(order), _SLICE):
+                yield numbered.take(order[start : start + _SLICE])
 
     received = added = 0
-    prepared = map(numbered, pieces)
-    for rows in _ahead(prepared) if ahead else prepared:
+    for rows in _ahead(slices()) if ahead else slices():
         received += len(rows)
-        for start in range(0, len(rows), _SLICE):
-            added += lane.events(rows.take(slice(start, start + _SLICE)))
+        added += lane.events(rows)
     if new_items:
         touch_items(lane)
     return Added(received, added, received - added, new_users, new_items)
