@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def parts(path: Path, columns: Mapping[str, str] | None) -> Iterator[Part]:
     places = {field: getattr(chosen, field) for field in NAMES}
     names = {field: schema.names[place] for field, place in places.items() if place is not None}
     row = 1
-    for batch in _batches(path, list(names.values()), few_labels=True):
+    for batch in _ahead(_batches(path, list(names.values()), few_labels=True)):
         if batch.num_rows:
             columns_here = {field: batch.column(names[field]) for field in names}
             yield _part(columns_here, chosen.event_name, row, str(path))
@@ -76,6 +77,15 @@ def _batches(path: Path, names: list[str], few_labels: bool = False) -> Iterator
             yield from file.iter_batches(BATCH, columns=names)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same, each read in another thread while the one before it is looked at."""
+    with ThreadPoolExecutor(1, "reader") as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
 def _is_coded(metadata: pq.FileMetaData, name: str) -> bool:

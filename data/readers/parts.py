@@ -96,84 +96,96 @@ class _Grown:
 
 
 _ROOM = 1 << 24  # rows
-_WAITING = 64 << 20  # bytes
+_WAITING = 54 << 20  # bytes
 
 
 class _Strings:
-    """An id column: codes as each group of parts has them, until ``encoded`` merges the groups' labels.
+    """An id column: codes as each group of rows has them, until ``encoded`` merges the groups' labels.
 
     Strings wait until there are many, and are encoded together: most of the cost is in each label's first time.
     """
 
     def __init__(self) -> None:
-        self.codes = _Grown(np.int32)
-        self.labels: list[pa.Array] = []
-        self.starts: list[int] = []  # where the rows of each of the labels begin
-        self.end = 0
+        self.groups: list[Future[_Group]] = []
         self.waiting: list[pa.Array] = []
         self.bytes = 0  # of the strings waiting
-        self.running: Future | None = None  # the encoding of strings that waited before
 
     def write(self, length: int, column: pa.Array | pa.ChunkedArray | str) -> None:
         if isinstance(column, str):
-            self._encoded_rows(pa.array([column], pa.string()), length, 0)
+            self._coded(pa.array([column], pa.string()), np.broadcast_to(np.zeros(1, dtype=np.int32), length))
         elif pa.types.is_dictionary(column.type):
-            self._encoded_rows(column.dictionary, length, column.indices.to_numpy())
+            self._coded(column.dictionary, column.indices.to_numpy())
         else:
             self.waiting += column.chunks if isinstance(column, pa.ChunkedArray) else [column]
             self.bytes += column.nbytes
 
-    def _encoded_rows(self, labels: pa.Array, length: int, codes: np.ndarray | int) -> None:
+    def _coded(self, labels: pa.Array, codes: np.ndarray) -> None:
+        """Rows that come as codes: of the labels of the rows before them, or of others."""
         self.flush()
-        if not self.labels or not self.labels[-1].equals(labels):  # pieces of one Parquet row group share theirs
-            self.labels.append(labels)
-            self.starts.append(self.end)
-        self.codes.write(self.end, length, codes)
-        self.end += length
+        last = self.groups[-1].result() if self.groups else None
+        if last is not None and last.labels.equals(labels):  # pieces of one Parquet row group share theirs
+            last.codes.append(codes)
+        else:
+            self.groups.append(Future())
+            self.groups[-1].set_result(_Group(labels, [codes], every_label_held=False))
 
     def flush(self, pool: ThreadPoolExecutor | None = None) -> None:
-        """Encode what waits; with a pool, in its threads, while this one reads on."""
-        if self.running is not None:
-            self.running.result()
-            self.running = None
-        if self.waiting:
-            column = pa.chunked_array(self.waiting, pa.string())
-            self.waiting, self.bytes = [], 0
-            if pool is None:
-                self._encode(column)
-            else:
-                self.running = pool.submit(self._encode, column)
-
-    def _encode(self, column: pa.ChunkedArray) -> None:
-        pieces = column.dictionary_encode().chunks  # they share their labels
-        del column
-        self.labels.append(pieces[0].dictionary)
-        self.starts.append(self.end)
-        for piece in pieces:
-            self.codes.write(self.end, len(piece), piece.indices.to_numpy())
-            self.end += len(piece)
+        """Encode what waits; with a pool, in its threads, while this one reads on. Two groups at most are under way."""
+        if not self.waiting:
+            return
+        column = pa.chunked_array(self.waiting, pa.string())
+        self.waiting, self.bytes = [], 0
+        if pool is None:
+            self.groups.append(Future())
+            self.groups[-1].set_result(_encode(column))
+            return
+        if len(self.groups) > 1:
+            self.groups[-2].result()
+        self.groups.append(pool.submit(_encode, column))
 
     def encoded(self, length: int) -> Encoded:
         """With labels in sorted order, which saves sorting them as Python strings later."""
         self.flush()
-        if all(len(labels) == 1 and labels[0] == self.labels[0][0] for labels in self.labels):
-            return Encoded.constant(self.labels[0][0].as_py(), length)
-        numbered = [dictionary_array(np.arange(len(labels), dtype=np.int32), labels) for labels in self.labels]
-        self.labels.clear()
+        groups = [group.result() for group in self.groups]
+        self.groups.clear()
+        if all(len(group.labels) == 1 and group.labels[0] == groups[0].labels[0] for group in groups):
+            return Encoded.constant(groups[0].labels[0].as_py(), length)
+        numbered = [dictionary_array(np.arange(len(one.labels), dtype=np.int32), one.labels) for one in groups]
         merged = pa.chunked_array(numbered, type=DICTIONARY).unify_dictionaries()
         del numbered
         every = merged.chunk(0).dictionary
         order = pc.sort_indices(every)  # by UTF-8 bytes, which is the order of Python strings
         rank = np.empty(len(every), dtype=np.int32)
         rank[order.to_numpy()] = np.arange(len(every), dtype=np.int32)
-        codes, held = self.codes.whole(length), np.zeros(len(every), dtype=bool)
-        for start, end, chunk in zip(self.starts, [*self.starts[1:], length], merged.chunks, strict=True):
-            codes[start:end] = rank[chunk.indices.to_numpy()][codes[start:end]]
-            held[codes[start:end]] = True
         labels = every.take(order).to_numpy(zero_copy_only=False)
+        codes, start = np.empty(length, dtype=np.int32), 0
+        for group, chunk in zip(groups, merged.chunks, strict=True):
+            ranks = rank[chunk.indices.to_numpy()]
+            while group.codes:
+                piece = group.codes.pop(0)  # and with the last name for it, its memory goes
+                np.take(ranks, piece, out=codes[start : start + len(piece)], mode="clip")  # "raise" would copy
+                start += len(piece)
+        if all(group.every_label_held for group in groups):
+            return Encoded(codes, labels)
+        held = np.zeros(len(labels), dtype=bool)
+        held[codes] = True
         if not held.all():
             codes = (np.cumsum(held, dtype=np.int32) - 1)[codes]
         return Encoded(codes, labels[held])
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Rows that share labels. codes: arrays of them, in order; of a file's own labels some may belong to no row."""
+
+    labels: pa.Array
+    codes: list[np.ndarray]
+    every_label_held: bool
+
+
+def _encode(column: pa.ChunkedArray) -> _Group:
+    pieces = column.dictionary_encode().chunks  # they share their labels
+    return _Group(pieces[0].dictionary, [piece.indices.to_numpy() for piece in pieces], every_label_held=True)
 
 
 class _Collected:
@@ -220,8 +232,11 @@ class _Collected:
             return Interactions.empty()
         if n < 1 << 18:
             user, item = self.user.encoded(n), self.item.encoded(n)
-        else:  # what is still running was handed in before, so waiting for it inside the pool cannot block the pool
+        else:
             with self.pool or ThreadPoolExecutor(2) as pool:
+                self.user.flush(pool)
+                self.item.flush(pool)
+                # What runs was handed in before these two: waiting for it inside the pool cannot block the pool.
                 user, item = pool.map(lambda column: column.encoded(n), (self.user, self.item))
         key = None
         if self.keys:
