@@ -34,7 +34,9 @@ def read(path: Path | str, format: str = "auto", columns: Mapping[str, str] | No
     the good ones, with their line (Parquet: their row). DataError when the file is missing, empty or has no column for
     user or item: raised here, before the first piece. Each piece's labels are exactly those that occur in it.
     """
-    return (part.batch() for part in _parts(path, format, columns))
+    from data.readers.parts import batches
+
+    return batches(_parts(path, format, columns))
 
 
 def read_all(

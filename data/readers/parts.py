@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from data.records import BadRow, Batch
 from recsys.errors import DataError
 from recsys.interactions import NO_TIME, Encoded, Interactions
 
+BATCH = 1 << 21  # rows
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -37,11 +38,6 @@ class Part:
     def __len__(self) -> int:
         return len(self.user)
 
-    def batch(self) -> Batch:
-        collected = _Collected()
-        collected.add(self)
-        return Batch(collected.interactions(), self.bad)
-
 
 def part_of(
     users: Sequence[str],
@@ -62,6 +58,20 @@ def part_of(
         key=None if keys is None else pa.array(keys, pa.string()),
         bad=bad,
     )
+
+
+def batches(parts: Iterable[Part]) -> Iterator[Batch]:
+    """Parts as Batches of at least BATCH rows, but for the last. Each label becomes a ``str`` once in a batch, so
+    large ones cost far less: most users of a log turn up in every piece of it."""
+    collected, bad = _Collected(), list[BadRow]()
+    for part in parts:
+        bad.extend(part.bad)
+        collected.add(part)
+        if collected.n + len(bad) >= BATCH:
+            yield Batch(collected.interactions(), bad)
+            collected, bad = _Collected(), []
+    if collected.n or bad:
+        yield Batch(collected.interactions(), bad)
 
 
 def joined(parts: Iterable[Part]) -> tuple[Interactions, list[BadRow]]:

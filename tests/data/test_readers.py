@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data import readers
-from data.readers import blocks
+from data.readers import blocks, parts
 from recsys.errors import DataError, SettingError
 from recsys.interactions import NO_TIME, Interactions
 
@@ -283,6 +283,7 @@ def test_every_reader_in_the_registry_detects_what_it_reads(tmp_path):
 
 def test_a_large_file_comes_in_pieces_whose_sum_is_the_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", 5_000)
+    monkeypatch.setattr(parts, "BATCH", 100)
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({
         "user": [f"u{n}" for n in rng.integers(0, 50, 3_000)],
