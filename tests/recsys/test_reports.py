@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -176,3 +177,10 @@ def test_a_write_that_breaks_off_leaves_nothing(evaluation, tmp_path, monkeypatc
     with pytest.raises(DataError, match="No space left"):
         write_report(evaluation, tmp_path / "report")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_span_of_the_data_is_told_in_iso_8601(evaluation):
+    split = replace(evaluation.split, data={**evaluation.split.data, "span": [0, 1_700_000_000_000_000]})
+    told = as_report(replace(evaluation, split=split))["data"]["span"]
+    assert told == ["1970-01-01T00:00:00Z", "2023-11-14T22:13:20Z"]
+    assert as_report(evaluation)["data"]["span"] is None
