@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from data.readers.blocks import blocks
 from data.readers.cells import NUMBER, BadCell, id_of, shown, time_of
 from data.readers.columns import NAMES, listed, plain
-from data.readers.delimited import Layout, record_lines, row_cells, without_header
+from data.readers.rowwise import Layout, record_lines, row_cells, without_header
 from data.records import BadRow, ItemRecord, UserRecord
 from recsys.errors import DataError
 from recsys.interactions import NO_TIME

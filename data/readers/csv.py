@@ -9,8 +9,8 @@ from data.readers import catalogue, delimited
 from data.readers.blocks import fields_of, head_of, record_end
 from data.readers.cells import NUMBER
 from data.readers.columns import Columns, choose, recognised
-from data.readers.delimited import Layout
 from data.readers.parts import Part
+from data.readers.rowwise import Layout
 from data.records import BadRow
 from recsys.errors import DataError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from data.readers import catalogue, csv, delimited
 from data.readers.blocks import head_of
 from data.readers.columns import Columns
-from data.readers.delimited import Layout
 from data.readers.parts import Part
+from data.readers.rowwise import Layout
 from data.records import BadRow, ItemRecord, UserRecord
 
 FILES = ("u.data", "ratings.dat", "ratings.csv")

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from data.readers import catalogue
 from data.readers.cells import BadCell, in_range, scaled, scaled_column, shown, time_of
+from data.readers.collected import dictionary_array
 from data.readers.columns import NAMES, choose
 from data.readers.delimited import ids_good
-from data.readers.parts import Part, dictionary_array
+from data.readers.parts import Part
 from data.records import EARLIEST, LATEST, MAX_EVENT, MAX_ID, BadRow, ItemRecord, UserRecord, id_fault
 from recsys.errors import DataError
 from recsys.interactions import NO_TIME

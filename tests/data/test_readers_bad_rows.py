@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data import readers
-from data.readers import blocks, delimited
+from data.readers import blocks, delimited, rowwise
 from recsys.errors import RecsysError
 
 LONG = "x" * 256
