@@ -66,7 +66,7 @@ def test_every_kind_of_bad_row_in_delimited_text(tmp_path, kind, delimiter):
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_undecodable_bytes_open_quotes_and_endless_lines_are_bad_rows(tmp_path, end, monkeypatch):
-    for module in (blocks, delimited):
+    for module in (blocks, rowwise):
         monkeypatch.setattr(module, "LONGEST_RECORD", 2_000)
     monkeypatch.setattr(blocks, "BLOCK", 3_000)
     lines = [
