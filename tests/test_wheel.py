@@ -1,12 +1,14 @@
-"""The wheel, installed into an empty folder away from the checkout, migrates, imports, trains and answers."""
+"""The wheel, installed into an empty folder away from the checkout, migrates, imports, trains, answers and serves."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -40,7 +42,7 @@ def test_the_wheel_ships_the_migrations_the_sample_and_the_pages_but_no_tests(wh
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"api", "data", "migrations", "recsys"}
 
 
-def test_the_installed_wheel_migrates_imports_trains_and_answers(wheel: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_migrates_imports_trains_answers_and_serves(wheel: Path, tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--no-deps", "--target", str(installed), str(wheel)], check=True)
@@ -65,3 +67,19 @@ def test_the_installed_wheel_migrates_imports_trains_and_answers(wheel: Path, tm
     answer = json.loads(recsys("recommend", "u0", "-n", "2", "--model", "popularity", "--json"))
     assert len(answer["items"]) == 2
     recsys("db", "current")
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-S", "-m", "api.cli", "--home", "home", "serve", "--port", address.rsplit(":", 1)[1]]
+    server = subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        assert address in server.stdout.readline()  # said once it listens
+        with urllib.request.urlopen(f"{address}/v1/users/u0/recommendations?n=2", timeout=30) as answered:
+            assert [row["item"] for row in json.load(answered)["items"]] == [row["item"] for row in answer["items"]]
+        with urllib.request.urlopen(f"{address}/?user=u0", timeout=30) as page:
+            assert "u0" in page.read().decode()
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
