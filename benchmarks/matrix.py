@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 
 BAR_SPEED, BAR_PEAK = 0.8, 1.0  # of the fastest hand's speed; GB
-Triple = tuple[np.ndarray, np.ndarray, tuple[int, int]]  # user codes, item codes, (users, items)
 
 
 def main(rows: int = 10_000_000, repeat: int = 3, only: str = "") -> None:

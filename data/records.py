@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,11 +139,6 @@ def time_fault(time: int) -> str | None:
     return "time is outside 1900-01-01 to 2200-01-01"
 
 
-def value_fault(value: float) -> str | None:
-    """Why a value that is present cannot be taken; NaN inside Interactions means absent and is not asked here."""
-    return None if math.isfinite(value) else "value is not a finite number"
-
-
 def check_id(text: str, noun: str = "id", longest: int = MAX_ID) -> str:
     """The id itself. DataError when it is no str, or ``id_fault`` names a fault."""
     if not isinstance(text, str):
@@ -153,18 +147,6 @@ def check_id(text: str, noun: str = "id", longest: int = MAX_ID) -> str:
     if fault:
         raise DataError(f"{noun} {fault}: {text[:40]!r}", do=f"send an id of 1 to {longest} printable characters")
     return text
-
-
-def check_interactions(interactions: Interactions) -> None:
-    """DataError for the first thing a store must not hold. Looks at each distinct label in use once."""
-    for noun, column, longest in (
-        ("user", interactions.user, MAX_ID),
-        ("item", interactions.item, MAX_ID),
-        ("event", interactions.event, MAX_EVENT),
-    ):
-        for label in column.labels[used_labels(column)].tolist():
-            check_id(label, noun, longest)
-    check_columns(interactions)
 
 
 def used_labels(column: Encoded) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
@@ -16,12 +15,6 @@ class Corrupted:
 
     visible: Batch
     hidden: Batch
-
-
-class Corruption(Protocol):
-    """A way to corrupt. Noise that alters values (Gaussian, salt-and-pepper) is another class with this call."""
-
-    def __call__(self, batch: Batch) -> Corrupted: ...
 
 
 @dataclass(frozen=True)

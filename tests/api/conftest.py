@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 
 import migrations
 from api.app import create_app
@@ -24,7 +22,6 @@ from recsys.models import create
 from recsys.serving.bundle import ModelBundle
 from recsys.serving.registry import ModelRegistry
 
-SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 ITEMS = ["a0", "a1", "a2", "a3", "b0", "b1", "b2", "b3"]
 
 
@@ -54,20 +51,10 @@ def seed(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
+def postgresql(fresh_postgresql: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
     """The URL of an empty database of its own; skipped where no server answers."""
-    name = f"test_api_{uuid.uuid4().hex[:12]}"
-    server = create_engine(SERVER, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 2})
-    try:
-        with server.connect() as connection:
-            connection.execute(text(f'create database "{name}"'))
-    except OperationalError:
-        server.dispose()
-        pytest.skip("no PostgreSQL on 127.0.0.1:5432")
-    yield f"{SERVER.rpartition(chr(47))[0]}/{name}"
-    with server.connect() as connection:
-        connection.execute(text(f'drop database "{name}" with (force)'))
-    server.dispose()
+    with fresh_postgresql() as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psycopg
@@ -13,8 +13,6 @@ import pytest
 import migrations
 from data.store import Store
 from data.tables import Base
-
-SERVER = "postgresql://postgres@127.0.0.1:5432"
 
 
 @pytest.fixture(scope="session")
@@ -26,21 +24,11 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    try:
-        admin = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=2)
-    except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL on 127.0.0.1:5432: {error}")
-    name = f"recsys_test_{uuid.uuid4().hex[:12]}"
-    with admin:
-        admin.execute(f"create database {name}")
-    try:
-        with Store.open(f"{SERVER}/{name}") as store:
+def postgresql_url(fresh_postgresql: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    with fresh_postgresql() as url:
+        with Store.open(url) as store:
             migrations.upgrade(store.engine)
-        yield f"{SERVER}/{name}"
-    finally:
-        with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as admin:
-            admin.execute(f"drop database {name} with (force)")
+        yield url
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ import signal
 import subprocess
 import sys
 import textwrap
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -25,7 +23,6 @@ from recsys.errors import SchemaMismatch, SettingError, StoreError
 from recsys.interactions import Interactions
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVER = "postgresql://postgres@127.0.0.1:5432"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -34,17 +31,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'store.db'}"
         return
-    try:
-        admin = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=2)
-    except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL on 127.0.0.1:5432: {error}")
-    name = f"recsys_test_{uuid.uuid4().hex[:12]}"
-    with admin:
-        admin.execute(f"create database {name}")
-        try:
-            yield f"{SERVER}/{name}"
-        finally:
-            admin.execute(f"drop database {name} with (force)")
+    with request.getfixturevalue("fresh_postgresql")() as address:
+        yield address
 
 
 @pytest.fixture
