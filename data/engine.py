@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,14 +84,29 @@ def _sqlite(url: URL, create: bool, wait: float) -> Engine:
 
 
 def _pragmas(connection: sqlite3.Connection, record: object) -> None:
+    connection.execute(f"pragma page_size = {SQLITE_PAGE}")
+    _use_wal(connection)
     for pragma in (
-        f"page_size = {SQLITE_PAGE}",
-        "journal_mode = wal",
         "synchronous = full",  # NORMAL lost acknowledged events in power cuts
         "foreign_keys = on",
         "secure_delete = on",  # what is forgotten is overwritten, not only unlinked
     ):
         connection.execute(f"pragma {pragma}")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """The one change of mode in a file's life. Processes that open a new file together refuse each other at once, as
+    SQLite does not wait where waiting could be a deadlock: so it is asked again for as long as the connection waits."""
+    (milliseconds,) = connection.execute("pragma busy_timeout").fetchone()
+    end = time.monotonic() + milliseconds / 1000
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+        time.sleep(0.01)
 
 
 def _begin(connection: Connection) -> None:

@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -269,3 +270,19 @@ def test_a_write_that_starts_after_another_began_waits_its_turn(sqlite_url: str)
         for thread in threads:
             thread.join()
         assert store.item_change_stamp() == 1 + 8
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """The change to WAL is refused at once where two ask for it: without asking again, some of these fail."""
+
+    def open_one(file: Path, together: threading.Barrier) -> None:
+        with Store.open(f"sqlite:///{file}", create=True) as store:
+            together.wait()
+            store.ping()
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(60):
+            together = threading.Barrier(4)
+            opened = [pool.submit(open_one, tmp_path / f"{number}.db", together) for _ in range(4)]
+            for one in opened:
+                one.result()
