@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -43,7 +44,10 @@ def _keep(rows: csr_matrix, row: np.ndarray, kept: np.ndarray) -> csr_matrix:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of a long fit, for whoever watches it. ``step`` counts from 1; ``seconds_left``: None if unknown."""
+    """One step of a long fit, for whoever watches it. ``step`` counts from 1.
+
+    seconds: spent so far, also before an interruption. seconds_left: at most, at the present pace; None if unknown.
+    """
 
     step: int
     steps: int
@@ -55,18 +59,35 @@ class Progress:
     seconds_left: float | None
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a long fit keeps its state, to go on from there after an interruption as if there had been none.
+
+    path: of one file, written when a step is done and the last writing is ``seconds`` ago; 0: after every step. What
+    stands there at the start is gone on from. keep: leave the file when the fit is done, and a second fit is instant.
+    """
+
+    path: Path
+    seconds: float = 60.0
+    keep: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class FitOptions:
     """How this run trains a model; nothing here changes what the model is, so nothing here is saved with it.
 
     device: "auto", "cpu" or "cuda". seed: of every random choice. validation: held-out rows for early stopping; without
     them a model that needs some holds out part of the matrix it is given. on_progress: called after every step.
+    checkpoint: for a model whose fit takes long enough to be interrupted. metric: what validation goes by, one of
+    `recsys.evaluation.metrics`.
     """
 
     device: str = "auto"
     seed: int = 0
     validation: Holdout | None = None
     on_progress: Callable[[Progress], None] | None = None
+    checkpoint: Checkpoint | None = None
+    metric: str = "ndcg@100"
 
 
 class Recommender(Protocol):

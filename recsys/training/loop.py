@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,10 @@ from scipy.sparse import csr_matrix
 from recsys.errors import TrainingError
 from recsys.recommender import FitOptions, Holdout, Progress, State
 from recsys.training.batches import DeviceRows
+from recsys.training.checkpoint import Keeper, Snapshot, fingerprint
 from recsys.training.corruption import Masking
 from recsys.training.device import choose_device, product_dtype, threads_for
+from recsys.training.distributed import Processes
 from recsys.training.network import DenoisingNetwork
 from recsys.training.objective import hidden_likelihood
 from recsys.training.validation import Validation
@@ -36,24 +39,57 @@ def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: Fi
     Without ``options.validation`` a tenth of the users (at most 2,000) is kept from training for early stopping, and
     stays out: nothing is refitted. Under 200 users nobody can be spared, and every epoch is trained. One seed gives one
     result on one machine's CPU; CUDA's sums may differ in the last bits. The caller's random state is left as it was.
-    Raises TrainingError for a device that is absent and for a loss that is not finite.
+    With ``options.checkpoint`` an interrupted training goes on where it was, to the same result bit by bit. In a
+    process group (`recsys.training.distributed.joined`) every process calls this with the same arguments, trains on
+    its part of each batch, and gets the same arrays; only process 0 tells of progress and writes.
+    Raises TrainingError for a device that is absent, for a loss that is not finite, and for a checkpoint that is
+    damaged or of another training; SettingError for a metric that does not exist.
     """
     device = choose_device(options.device)
+    processes = Processes.present()
     train, holdout = _spare(matrix, options)
+    keeper = Keeper(options.checkpoint, processes)
+    if keeper.wanted is not None:
+        keeper.identity = {
+            "config": asdict(config),
+            "data": fingerprint(train, holdout),
+            "device": device.type,
+            "metric": options.metric,
+            "processes": processes.size,
+            "seed": options.seed,
+        }
     with _seeded(options.seed, device):
-        run = _Run(train, config, device)
+        validation = Validation(holdout, device, options.metric, processes) if holdout is not None else None
+        run = _Run(train, config, device, processes)
+        if not processes.first:
+            torch.manual_seed(processes.seed(options.seed))  # the others mask their users as they please
         with threads_for(run.work):
-            return run.train(Validation(holdout, device) if holdout is not None else None, options)
+            return run.train(validation, options, keeper)
+
+
+@dataclass
+class _Course:
+    """How far a training has come, and its best epoch so far."""
+
+    epoch: int = 0
+    seconds: float = 0.0
+    best: float = -math.inf
+    best_epoch: int = 0
+    kept: State | None = None
 
 
 class _Run:
     """What one training holds: the network, its running average, the optimizer and its schedule."""
 
-    def __init__(self, matrix: csr_matrix, config: AutoencoderConfig, device: torch.device) -> None:
-        self.config, self.device = config, device
+    def __init__(
+        self, matrix: csr_matrix, config: AutoencoderConfig, device: torch.device, processes: Processes
+    ) -> None:
+        self.config, self.device, self.processes = config, device, processes
         self.rows = DeviceRows(matrix, device)
         self.corrupt = Masking(config.mask_low, config.mask_high)
         self.network = DenoisingNetwork(matrix.shape[1], config.layers, config.bottleneck, config.dropout).to(device)
+        for parameter in self.network.parameters():
+            processes.of_first(parameter.data)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim == 1]
@@ -65,51 +101,65 @@ class _Run:
         # At least eight steps an epoch, so that a few hundred users are also learnt from in the epochs there are.
         self.batch = min(config.batch_size, max(1, math.ceil(len(self.rows) / 8)))
         # The first layer is a sum of rows, not a product: about this many multiply-adds a step, forwards.
-        self.work = self.batch * (sum(p.numel() for p in matrices) - self.network.input_weight.numel())
+        products = sum(p.numel() for p in matrices) - self.network.input_weight.numel()
+        self.work = math.ceil(self.batch / processes.size) * products
         self.dtype = product_dtype(device, self.work)
         self.steps = config.epochs * math.ceil(len(self.rows) / self.batch)
         self.step = 0
 
-    def train(self, validation: Validation | None, options: FitOptions) -> State:
-        started, epoch_seconds = time.perf_counter(), []
-        best, best_epoch, kept = -math.inf, 0, None
-        for epoch in range(1, self.config.epochs + 1):
+    def train(self, validation: Validation | None, options: FitOptions, keeper: Keeper) -> State:
+        course = self._resume(keeper.latest())
+        before, started, epoch_seconds = course.seconds, time.perf_counter(), []
+        while not self._done(course, validation):
             epoch_started = time.perf_counter()
             loss = self._epoch()
+            course.epoch += 1
             value = None
             if validation is not None:
                 value = validation(self.average)
-                if value > best:
-                    best, best_epoch, kept = value, epoch, self.average.arrays()
-            done = epoch == self.config.epochs or (value is not None and epoch - best_epoch >= self.config.patience)
+                if value > course.best:
+                    course.best, course.best_epoch, course.kept = value, course.epoch, self.average.arrays()
+            done = self._done(course, validation)
+            course.seconds = before + time.perf_counter() - started
+            if keeper.due(done):
+                keeper.keep(self._snapshot(course))
             epoch_seconds.append(time.perf_counter() - epoch_started)
-            if options.on_progress is not None:
-                steps = epoch if done else self.config.epochs
+            if options.on_progress is not None and self.processes.first:
+                steps = course.epoch if done else self.config.epochs
                 # Epochs are alike but for the first: the middle one of the latest few says what the next will take.
-                left = median(epoch_seconds[-5:]) * (steps - epoch)
-                spent = time.perf_counter() - started
-                shown = None if value is None else best
-                options.on_progress(Progress(epoch, steps, loss, Validation.metric, value, shown, spent, left))
-            if done:
-                break
-        return kept if kept is not None else self.average.arrays()
+                left = median(epoch_seconds[-5:]) * (steps - course.epoch)
+                best = None if value is None else course.best
+                options.on_progress(
+                    Progress(course.epoch, steps, loss, options.metric, value, best, course.seconds, left)
+                )
+        keeper.close()
+        return course.kept if course.kept is not None else self.average.arrays()
+
+    def _done(self, course: _Course, validation: Validation | None) -> bool:
+        out_of_patience = validation is not None and course.epoch - course.best_epoch >= self.config.patience
+        return course.epoch == self.config.epochs or out_of_patience
 
     def _epoch(self) -> float:
         """One pass over the users in a new order; the mean loss."""
-        order = torch.randperm(len(self.rows), device=self.device)
+        order = self.processes.of_first(torch.randperm(len(self.rows), device=self.device))
         losses = [self._step(users) for users in torch.split(order, self.batch)]
         return float(np.mean(losses))
 
     def _step(self, users: torch.Tensor) -> float:
+        """Learn from a batch, of which this process takes its part; the batch's loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(self.step, self.steps)
-        corrupted = self.corrupt(self.rows.batch(users))
+        corrupted = self.corrupt(self.rows.batch(self.processes.part(users)))
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             code = self.network.encode(corrupted.visible)
         loss = hidden_likelihood(
             code.float(), self.network.decoder_weight, self.network.decoder_bias, corrupted, self.dtype
         )
-        value = float(loss.detach())
+        if self.processes.size > 1:
+            # The loss is a mean weighted by sqrt(hidden entries): its parts, weighted alike, add up to the batch's.
+            weight = corrupted.hidden.sizes().float().sqrt().sum()
+            loss = loss * weight / self.processes.total(weight.clone()).clamp(min=1.0)
+        value = float(self.processes.total(loss.detach().clone()))
         self.step += 1
         if not math.isfinite(value):  # before the update, so that nothing learnt is lost to it
             raise TrainingError(
@@ -119,6 +169,7 @@ class _Run:
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch gives none
+        self.processes.total_gradients(self.network.parameters())
         self.optimizer.step()
         self._average()
         return value
@@ -128,6 +179,39 @@ class _Run:
         """Move the running average towards the weights; in the first steps faster, so that it forgets the start."""
         decay = min(self.config.average, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+
+    def _snapshot(self, course: _Course) -> Snapshot:
+        """Everything that the epochs to come depend on. The processes take it together."""
+        parts: dict[str, Mapping[str, torch.Tensor]] = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            **{f"optimizer/{k}": state for k, state in self.optimizer.state_dict()["state"].items()},
+        }
+        for name, random in _random_states(self.device).items():
+            every = self.processes.gathered(random)
+            parts[f"random/{name}"] = {str(rank): each for rank, each in enumerate(every)}
+        arrays = {f"{part}/{name}": x.cpu().numpy() for part, named in parts.items() for name, x in named.items()}
+        arrays |= {f"kept/{name}": value for name, value in (course.kept or {}).items()}
+        facts = {name: value for name, value in vars(course).items() if name != "kept"}
+        return Snapshot(arrays, {**facts, "step": self.step})
+
+    def _resume(self, snapshot: Snapshot | None) -> _Course:
+        """Take up the training where the snapshot was taken; without one, at its start."""
+        if snapshot is None:
+            return _Course()
+        facts = dict(snapshot.facts)
+        self.step = facts.pop("step")
+        for part, network in (("network", self.network), ("average", self.average)):
+            network.load_state_dict({name: torch.from_numpy(x) for name, x in snapshot.part(part).items()})
+        optimizer: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in snapshot.part("optimizer").items():
+            number, _, name = key.partition("/")
+            optimizer.setdefault(int(number), {})[name] = torch.from_numpy(value)
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": optimizer})
+        torch.set_rng_state(torch.from_numpy(snapshot.arrays[f"random/cpu/{self.processes.rank}"]))
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(torch.from_numpy(snapshot.arrays[f"random/cuda/{self.processes.rank}"]))
+        return _Course(**facts, kept=snapshot.part("kept") or None)
 
 
 def _schedule(step: int, steps: int) -> float:
@@ -159,3 +243,10 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+def _random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
