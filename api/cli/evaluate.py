@@ -74,7 +74,7 @@ def command(
 
     for name in names:
         model_class(name)
-    split = _split(session, interactions, train_file, test_file, min_value, min_user)
+    split = make_split(session, interactions, train_file, test_file, min_value, min_user)
     evaluation = evaluate(session, split, names, [m.strip() for m in metrics.split(",") if m.strip()])
     folder = write(session, evaluation, out)
     if as_json:
@@ -126,7 +126,7 @@ def show(evaluation: Evaluation) -> None:
     print_table("", header, rows)
 
 
-def _split(
+def make_split(
     session: Session,
     interactions: Path | None,
     train_file: Path | None,
