@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import struct
 import time
-import zipfile
-import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,13 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
+from recsys import __version__
 from recsys.errors import TrainingError
 from recsys.recommender import Checkpoint, Holdout, State
 from recsys.training.distributed import Processes
 
 FORMAT = 1
-_FACTS = "facts"
+_DIGEST = 32  # bytes of a sha256
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,19 +41,31 @@ class Snapshot:
 class Keeper:
     """Keeps the snapshots of one training, of one process or several, where the caller wants them; or nowhere.
 
-    identity: what a training must have in common with this one to be gone on from.
+    how: the settings, as JSON values, that a training must share with this one to be gone on from; besides it must
+    have the same histories, number of processes and version of recsys.
     """
 
-    def __init__(self, wanted: Checkpoint | None, processes: Processes) -> None:
-        self.wanted, self.identity = wanted, dict[str, Any]()
+    def __init__(
+        self,
+        wanted: Checkpoint | None,
+        processes: Processes,
+        how: Mapping[str, Any],
+        train: csr_matrix,
+        validation: Holdout | None,
+    ) -> None:
+        self.wanted = wanted
         self._processes = processes
         self._last = time.monotonic()
+        self._identity: dict[str, Any] = {}
+        if wanted is not None:
+            data = fingerprint(train, validation)
+            self._identity = {**how, "data": data, "processes": processes.size, "recsys": __version__}
 
     def latest(self) -> Snapshot | None:
         """The snapshot to go on from, None where there is none; see ``read``. A meeting of the processes."""
         if self.wanted is None:
             return None
-        found = read(self.wanted.path, self.identity)
+        found = read(self.wanted.path, self._identity)
         epochs = self._processes.gathered(self._on_device(-1 if found is None else found.facts["epoch"]))
         if len({int(epoch) for epoch in epochs}) > 1:
             raise TrainingError(
@@ -70,11 +82,11 @@ class Keeper:
         if done:
             return self.wanted.keep
         now = time.monotonic() - self._last >= self.wanted.seconds
-        return bool(self._processes.of_first(self._on_device(now)))
+        return bool(self._processes.of_first(self._on_device(int(now))))
 
     def keep(self, snapshot: Snapshot) -> None:
         if self.wanted is not None and self._processes.first:
-            write(self.wanted.path, snapshot, self.identity)
+            write(self.wanted.path, snapshot, self._identity)
         self._last = time.monotonic()
 
     def close(self) -> None:
@@ -90,18 +102,19 @@ def write(path: Path, snapshot: Snapshot, identity: Mapping[str, Any]) -> None:
     """Put a snapshot in the place of the one before, in one step. TrainingError where the place cannot be written.
 
     identity: what a training must have in common with this one to go on from it, as JSON values. Killed at any moment,
-    the file holds this snapshot or the last. It is a .npz: zip's CRC-32 guards every array.
+    the file holds this snapshot or the last. It is a sha256 of all that follows, a line of JSON, the arrays as .npy.
     """
     partial = path.with_name(f".{path.name}.partial")  # one name: what a killed writing leaves, the next overwrites
-    facts = json.dumps({"format": FORMAT, "identity": identity, "facts": snapshot.facts}).encode()
-    arrays = {**snapshot.arrays, _FACTS: np.frombuffer(facts, dtype=np.uint8)}
+    card = {"arrays": list(snapshot.arrays), "facts": snapshot.facts, "format": FORMAT, "identity": identity}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
+        with partial.open("w+b") as file:
+            file.write(bytes(_DIGEST) + json.dumps(card).encode() + b"\n")
+            for array in snapshot.arrays.values():
+                np.lib.format.write_array(file, array, allow_pickle=False)
+            digest = _digest(file)
+            file.seek(0)
+            file.write(digest)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -111,10 +124,11 @@ def write(path: Path, snapshot: Snapshot, identity: Mapping[str, Any]) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise TrainingError(
             "the checkpoint cannot be written",
-            where=f"{path}: {error.strerror}",
+            where=f"{path}: {error.strerror or error}",
             do="mend permissions or free space, or train without a checkpoint; the one before is still there",
         ) from error
 
@@ -125,35 +139,29 @@ def read(path: Path, identity: Mapping[str, Any]) -> Snapshot | None:
     Raises TrainingError for a damaged file, and, naming what differs, for one of a training with another ``identity``.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-            card = json.loads(found.pop(_FACTS).tobytes())
-            theirs, facts, version = card["identity"], card["facts"], card["format"]
+        with path.open("rb") as file:
+            if file.read(_DIGEST) != _digest(file):
+                raise _refused("the checkpoint is damaged, or is none: its sha256 does not match", path)
+            file.seek(_DIGEST)
+            card = json.loads(file.readline())
+            if card["format"] != FORMAT:
+                raise _refused(f"the checkpoint has format {card['format']}, this version reads {FORMAT}", path)
+            difference = _difference(card["identity"], json.loads(json.dumps(identity)))
+            if difference:
+                raise _refused(f"the checkpoint belongs to another training: {difference}", path)
+            arrays = {name: np.lib.format.read_array(file, allow_pickle=False) for name in card["arrays"]}
+            return Snapshot(arrays, card["facts"])
     except FileNotFoundError:
         return None
     except OSError as error:
         raise TrainingError(
             "the checkpoint cannot be read", where=f"{path}: {error.strerror or error}", do="mend its permissions"
         ) from error
-    except (ValueError, KeyError, TypeError, EOFError, NotImplementedError) as error:
-        raise _damaged(path, error) from error
-    except (zipfile.BadZipFile, zlib.error, struct.error) as error:
-        raise _damaged(path, error) from error
-    if version != FORMAT:
-        raise TrainingError(
-            f"the checkpoint has format {version!r}, this version of recsys reads {FORMAT}",
-            where=str(path),
-            do="go on with the version that wrote it, or remove the file to train from the start",
-        )
-    ours = json.loads(json.dumps(identity))
-    for name in sorted({*ours, *theirs}):
-        if ours.get(name) != theirs.get(name):
-            raise TrainingError(
-                f"the checkpoint belongs to another training: {_difference(name, theirs.get(name), ours.get(name))}",
-                where=str(path),
-                do="go on with the same data and settings, or remove the file to train from the start",
-            )
-    return Snapshot(found, facts)
+
+
+def _digest(file: BufferedReader | BufferedRandom) -> bytes:
+    file.seek(_DIGEST)
+    return hashlib.file_digest(file, "sha256").digest()
 
 
 def fingerprint(train: csr_matrix, validation: Holdout | None) -> str:
@@ -168,18 +176,17 @@ def fingerprint(train: csr_matrix, validation: Holdout | None) -> str:
     return digest.hexdigest()
 
 
-def _damaged(path: Path, error: Exception) -> TrainingError:
-    return TrainingError(
-        "the checkpoint is damaged: it cannot be trained on from it",
-        where=f"{path}: {error}",
-        do="remove the file to train from the start",
-    )
+def _refused(why: str, path: Path) -> TrainingError:
+    return TrainingError(why, where=str(path), do="go on as it was begun, or remove the file to train from the start")
 
 
-def _difference(name: str, theirs: Any, ours: Any) -> str:
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        name = next(key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key))
-        theirs, ours = theirs.get(name), ours.get(name)
-    if name == "data":
-        return "it was made from other data"
-    return f"{name} was {json.dumps(theirs)} there and is {json.dumps(ours)} now"
+def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """What two identities do not share, in words; empty where they are one."""
+    for name in sorted({*theirs, *ours}, key=lambda name: (name == "data", name)):  # data last: a seed splits it, too
+        before, now = theirs.get(name), ours.get(name)
+        if before == now:
+            continue
+        if isinstance(before, dict) and isinstance(now, dict):
+            return _difference(before, now)
+        return "its data was another" if name == "data" else f"{name} was {json.dumps(before)}, now {json.dumps(now)}"
+    return ""

@@ -16,21 +16,18 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsys.errors import TrainingError
-from recsys.recommender import FitOptions, Holdout, Progress, State
+from recsys.recommender import FitOptions, Progress, State
 from recsys.training.batches import DeviceRows
-from recsys.training.checkpoint import Keeper, Snapshot, fingerprint
+from recsys.training.checkpoint import Keeper, Snapshot
 from recsys.training.corruption import Masking
 from recsys.training.device import choose_device, product_dtype, threads_for
 from recsys.training.distributed import Processes
 from recsys.training.network import DenoisingNetwork
 from recsys.training.objective import hidden_likelihood
-from recsys.training.validation import Validation
+from recsys.training.validation import Validation, spare
 
 if TYPE_CHECKING:
     from recsys.models.autoencoder import AutoencoderConfig
-
-_FEWEST_VALIDATION_USERS = 20  # with fewer, a stopping point chosen on them is noise
-_MOST_VALIDATION_USERS = 2_000
 
 
 def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions) -> State:
@@ -47,17 +44,9 @@ def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: Fi
     """
     device = choose_device(options.device)
     processes = Processes.present()
-    train, holdout = _spare(matrix, options)
-    keeper = Keeper(options.checkpoint, processes)
-    if keeper.wanted is not None:
-        keeper.identity = {
-            "config": asdict(config),
-            "data": fingerprint(train, holdout),
-            "device": device.type,
-            "metric": options.metric,
-            "processes": processes.size,
-            "seed": options.seed,
-        }
+    train, holdout = spare(matrix, options)
+    how = {"config": asdict(config), "device": device.type, "metric": options.metric, "seed": options.seed}
+    keeper = Keeper(options.checkpoint, processes, how, train, holdout)
     with _seeded(options.seed, device):
         validation = Validation(holdout, device, options.metric, processes) if holdout is not None else None
         run = _Run(train, config, device, processes)
@@ -220,21 +209,6 @@ def _schedule(step: int, steps: int) -> float:
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
-
-
-def _spare(matrix: csr_matrix, options: FitOptions) -> tuple[csr_matrix, Holdout | None]:
-    """The rows to train on, and those to stop by."""
-    if options.validation is not None:
-        usable = options.validation.hidden.nnz > 0
-        return matrix, options.validation if usable else None
-    rng = np.random.default_rng(options.seed)
-    able = np.flatnonzero(np.diff(matrix.indptr) > 1)
-    wanted = min(len(able) // 10, _MOST_VALIDATION_USERS)
-    if wanted < _FEWEST_VALIDATION_USERS:
-        return matrix, None
-    spared = np.zeros(matrix.shape[0], dtype=bool)
-    spared[rng.choice(able, wanted, replace=False)] = True
-    return matrix[~spared], Holdout.of(matrix[spared], 0.8, rng)
 
 
 @contextmanager

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsys.evaluation.metrics import metric
-from recsys.recommender import Holdout
+from recsys.recommender import FitOptions, Holdout
 from recsys.training.batches import DeviceRows
 from recsys.training.distributed import Processes
 from recsys.training.network import DenoisingNetwork
 
+_FEWEST_USERS = 20  # with fewer, a stopping point chosen on them is noise
+_MOST_USERS = 2_000
 _MOST_SCORES = 16 * 2**20  # rows x items scored at once: 64 MB
 
 
@@ -52,3 +56,21 @@ class Validation:
         relevant = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
         relevant[hidden.row, hidden.item] = True
         return relevant.gather(1, ranked), hidden.sizes()
+
+
+def spare(matrix: csr_matrix, options: FitOptions) -> tuple[csr_matrix, Holdout | None]:
+    """The rows of an (n_users, n_items) CSR to train on, and those to stop by; None where nobody can be spared.
+
+    Those of ``options.validation``, else a tenth of the rows of two entries or more, at most 2,000, drawn by the seed.
+    """
+    if options.validation is not None:
+        usable = options.validation.hidden.nnz > 0
+        return matrix, options.validation if usable else None
+    rng = np.random.default_rng(options.seed)
+    able = np.flatnonzero(np.diff(matrix.indptr) > 1)
+    wanted = min(len(able) // 10, _MOST_USERS)
+    if wanted < _FEWEST_USERS:
+        return matrix, None
+    spared = np.zeros(matrix.shape[0], dtype=bool)
+    spared[rng.choice(able, wanted, replace=False)] = True
+    return matrix[~spared], Holdout.of(matrix[spared], 0.8, rng)
