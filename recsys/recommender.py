@@ -15,10 +15,14 @@ State = dict[str, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Holdout:
-    """Rows kept from training: what a model is given, and what it should find. Both (rows, n_items) CSR."""
+    """Rows kept from training: what a model is given, and what it should find. Both (rows, n_items) CSR.
+
+    attributes: (rows, n_attributes) of the people behind the rows, NaN where unknown; None: nothing is known of them.
+    """
 
     given: csr_matrix
     hidden: csr_matrix
+    attributes: np.ndarray | None = None
 
     @classmethod
     def of(cls, rows: csr_matrix, given: float, rng: np.random.Generator) -> Holdout:
@@ -79,7 +83,8 @@ class FitOptions:
     device: "auto", "cpu" or "cuda". seed: of every random choice. validation: held-out rows for early stopping; without
     them a model that needs some holds out part of the matrix it is given. on_progress: called after every step.
     checkpoint: for a model whose fit takes long enough to be interrupted. metric: what validation goes by, one of
-    `recsys.evaluation.metrics`.
+    `recsys.evaluation.metrics`. attributes: (n_users, n_attributes) of the matrix's users, NaN where unknown, for a
+    model that is conditional on them; the others leave them be.
     """
 
     device: str = "auto"
@@ -88,6 +93,7 @@ class FitOptions:
     on_progress: Callable[[Progress], None] | None = None
     checkpoint: Checkpoint | None = None
     metric: str = "ndcg@100"
+    attributes: np.ndarray | None = None
 
 
 class Recommender(Protocol):
