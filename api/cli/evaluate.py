@@ -12,6 +12,7 @@ import click
 
 from api.cli.output import FitProgress, json_option, print_json, print_table, say
 from api.cli.session import Session
+from api.cli.together import first_of_all
 from recsys.errors import DataError
 from recsys.feedback import EventRule, FeedbackWeights
 
@@ -74,8 +75,11 @@ def command(
 
     for name in names:
         model_class(name)
+    first = first_of_all(session.settings.device)
     split = make_split(session, interactions, train_file, test_file, min_value, min_user)
     evaluation = evaluate(session, split, names, [m.strip() for m in metrics.split(",") if m.strip()])
+    if not first:
+        return
     folder = write(session, evaluation, out)
     if as_json:
         from recsys.reports.report import as_report

@@ -97,7 +97,7 @@ class FitProgress:
             text += f" (best {p.best:.4f})"
         text += f"  {p.seconds:.0f} s"
         if p.seconds_left is not None and not done:
-            text += f", about {p.seconds_left:.0f} s left"
+            text += f", at most {p.seconds_left:.0f} s left"
         if terminal:
             filled = int(24 * p.step / max(p.steps, 1))
             click.echo(f"\r\x1b[2K[{'#' * filled}{'.' * (24 - filled)}] {text}", err=True, nl=False)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from api.cli.output import FitProgress, json_option, print_json, say
 from api.cli.session import Session
+from api.cli.together import first_of_all
 
 if TYPE_CHECKING:
     from recsys.matrix import InteractionMatrix
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), help="Where to train (RECSYS_DEVICE, auto).")
 @click.option("--seed", type=click.IntRange(0), help="Seed of every random choice (RECSYS_SEED, 0).")
 @click.option("--publish", is_flag=True, help="Put the new versions live.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the state of the training here while it runs, and go on from what an interrupted one left.",
+)
 @json_option
 @click.pass_obj
 def command(
@@ -32,38 +40,52 @@ def command(
     device: str | None,
     seed: int | None,
     publish: bool,
+    checkpoint: Path | None,
     as_json: bool,
 ) -> None:
-    """Train on everything the store holds. With --publish the new version answers from the next request on."""
+    """Train on everything the store holds. With --publish the new version answers from the next request on.
+
+    Several processes train the autoencoder together: torchrun --nproc-per-node 2 -m api.cli train
+    """
     session.flags |= {"device": device, "seed": seed}
     names = models or (session.settings.default_model,)
     if assignments and len(names) > 1:
         raise click.UsageError("--set goes with one --model at a time")
-    versions = train(session, names, parse_assignments(assignments), publish)
+    versions = train(session, names, parse_assignments(assignments), publish, checkpoint)
     if as_json:
         print_json({"published": publish, "versions": versions})
     elif not publish:
         say("kept, not live: `recsys models promote VERSION` puts a version live")
 
 
-def train(session: Session, names: Sequence[str], config: dict[str, Any], publish: bool) -> dict[str, str]:
+def train(
+    session: Session, names: Sequence[str], config: dict[str, Any], publish: bool, checkpoint: Path | None = None
+) -> dict[str, str]:
     """Train each model on the store; the name of the version of each."""
     from recsys.candidate import train_candidate
     from recsys.models import model_class
-    from recsys.recommender import FitOptions
+    from recsys.recommender import Checkpoint, FitOptions
 
     settings = session.settings
     for name in names:
         model_class(name)  # a wrong name is found before an hour of training, not after
+    first = first_of_all(settings.device)
     matrix = matrix_of(session)
     bundles = []
     for name in names:
         progress = FitProgress(name)
-        options = FitOptions(device=settings.device, seed=settings.seed, on_progress=progress)
+        options = FitOptions(
+            device=settings.device,
+            seed=settings.seed,
+            on_progress=progress,
+            checkpoint=Checkpoint(checkpoint / name) if checkpoint is not None else None,
+        )
         bundle = train_candidate(name, {**settings.models.get(name, {}), **config}, matrix, options)
         progress.close()
         say(f"{name}: trained in {bundle.card['seconds']['fit']:.1f} s, {bundle.card['parameters']:,} parameters")
         bundles.append(bundle)
+    if not first:
+        return {}
     registry = session.registry()
     versions = registry.publish(bundles) if publish else registry.add(bundles)
     for name, version in zip(names, versions, strict=True):
