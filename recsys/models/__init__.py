@@ -25,8 +25,10 @@ def model_class(name: str) -> Any:
 
 
 def create(name: str, **config: Any) -> Recommender:
-    """An unfitted model. config: fields of its Config; SettingError for a field it does not have."""
+    """An unfitted model. config: fields of its Config, or a preset of the model; SettingError for what it has not."""
     cls = model_class(name)
+    if hasattr(cls, "expand"):
+        config = cls.expand(config)
     known = {f.name for f in fields(cls.Config)}
     unknown = sorted(set(config) - known)
     if unknown:

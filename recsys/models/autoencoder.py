@@ -1,68 +1,29 @@
 """Autoencoder: a deep denoising network that restores hidden interactions; trained with torch, scored with numpy.
 
 Liang et al., "Variational Autoencoders for Collaborative Filtering" (2018) for the multinomial likelihood; the encoder
-and the hidden-only targets follow RecVAE (Shenbin et al., 2020) and VASP (Vancura and Kordik, 2021).
+and the hidden-only targets of the default follow RecVAE (Shenbin et al., 2020) and VASP (Vancura and Kordik, 2021).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.special import expit
 
 from recsys.errors import SettingError
+from recsys.models.autoencoder_config import AutoencoderConfig
+from recsys.models.autoencoder_scoring import centred, decode, encode
 from recsys.models.checks import check_matrix, check_rows, in_range
-from recsys.recommender import FitOptions, State
+from recsys.models.presets import expanded
+from recsys.recommender import FitOptions, State, top_n
 
-
-@dataclass(frozen=True)
-class AutoencoderConfig:
-    """The network: layers (widths of the encoder, one or more), bottleneck (width of its code).
-
-    Its training: mask_low, mask_high (share of a history hidden, drawn for each row), dropout (on the code),
-    learning_rate, weight_decay, batch_size, epochs (at most), patience (epochs without a better one before stopping),
-    average (decay of the running average of the weights that is kept as the model).
-
-    The defaults were chosen on validation users of MovieLens 1M (docs/experiments.md). The weight decay is far above
-    what is usual, and most of the quality: a history of a hundred items must not be learnt by heart.
-    """
-
-    layers: Sequence[int] = (600, 600, 600, 600)
-    bottleneck: int = 300
-    mask_low: float = 0.2
-    mask_high: float = 0.8
-    dropout: float = 0.5
-    learning_rate: float = 4e-3
-    weight_decay: float = 2.0
-    batch_size: int = 512
-    epochs: int = 50
-    patience: int = 15
-    average: float = 0.99
-
-    def __post_init__(self) -> None:
-        if isinstance(self.layers, str) or not isinstance(self.layers, Sequence) or not len(self.layers):
-            raise SettingError(f"layers must be a list of widths, not {self.layers!r}", do="for example [600, 600]")
-        object.__setattr__(self, "layers", tuple(self.layers))  # JSON brings a list back
-        for width in self.layers:
-            in_range("layers", width, 1, 65_536, whole=True)
-        in_range("bottleneck", self.bottleneck, 1, 65_536, whole=True)
-        in_range("mask_low", self.mask_low, 0, 1)
-        in_range("mask_high", self.mask_high, max(self.mask_low, 1e-3), 1)
-        in_range("dropout", self.dropout, 0, 0.99)
-        in_range("learning_rate", self.learning_rate, 0, 100)
-        in_range("weight_decay", self.weight_decay, 0, 100)
-        in_range("batch_size", self.batch_size, 1, whole=True)
-        in_range("epochs", self.epochs, 1, whole=True)
-        in_range("patience", self.patience, 1, whole=True)
-        in_range("average", self.average, 0, 0.999999)
+__all__ = ["Autoencoder", "AutoencoderConfig"]
 
 
 class Autoencoder:
-    """score[u] = W z(x_u) + b: z the encoder's code of the history x_u divided by its length."""
+    """score[u] = decoder(encoder(x_u)): x_u is the history divided by its length; attributes beside it where known."""
 
     name = "autoencoder"
     Config = AutoencoderConfig
@@ -71,28 +32,68 @@ class Autoencoder:
         self.config = config or AutoencoderConfig()
         self._arrays: State = {}
 
+    @staticmethod
+    def expand(settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as `create` is given them, a preset replaced by what it stands for."""
+        return expanded(settings)
+
     def fit(self, matrix: csr_matrix, options: FitOptions) -> Self:
+        """Train. A conditional model needs ``options.attributes``: SettingError without, or of another shape."""
         from recsys.training.loop import train_autoencoder  # torch: 1 s and 150 MB that scoring does without
 
         check_matrix(matrix)
+        if self.config.conditional:
+            _check_attributes(options, matrix.shape[0])
         return self.restore(train_autoencoder(matrix, self.config, options))
 
-    def score(self, rows: csr_matrix) -> np.ndarray:
-        check_rows(rows, len(self._arrays["decoder_bias"]) if self._arrays else None)
-        return self.encode(rows) @ self._arrays["decoder_weight"].T + self._arrays["decoder_bias"]
+    def score(self, rows: csr_matrix, attributes: np.ndarray | None = None) -> np.ndarray:
+        """(rows, n_items) float32. attributes: (rows, n_attributes) for a conditional model, NaN where unknown; without
+        them everybody is as the average person of training was."""
+        self._check(rows)
+        known = centred(self._arrays, attributes, rows.shape[0])
+        return decode(self.config, self._arrays, encode(self.config, self._arrays, rows, known), known)
 
-    def encode(self, rows: csr_matrix) -> np.ndarray:
-        """(rows, bottleneck) float32: the code of each history. The first layer is sparse: it costs the entries."""
-        arrays = self._arrays
-        x = _normalised(rows) @ arrays["input_weight"] + arrays["input_bias"]
-        seen = _layer_norm(_swish(x), arrays, 0)
-        for k in range(len(self.config.layers) - 1):
-            x = seen @ arrays[f"hidden.{k}.weight"].T + arrays[f"hidden.{k}.bias"]
-            seen = np.concatenate([seen, _layer_norm(_swish(x), arrays, k + 1)], axis=1)
-        return seen @ arrays["bottleneck.weight"].T + arrays["bottleneck.bias"]
+    def encode(self, rows: csr_matrix, attributes: np.ndarray | None = None) -> np.ndarray:
+        """(rows, bottleneck) float32: the code of each history, of a variational model its mean."""
+        self._check(rows)
+        return encode(self.config, self._arrays, rows, centred(self._arrays, attributes, rows.shape[0]))
+
+    def sample(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        size: int = 20,
+        *,
+        greedy: bool = False,
+        attributes: np.ndarray | None = None,
+    ) -> csr_matrix:
+        """(n, n_items) CSR of ones: n new histories of ``size`` items, drawn from a variational model's prior.
+
+        z ~ N(0, I) is decoded to scores; items are drawn without replacement with odds exp(score), which for the
+        multinomial likelihood is its softmax and for the Bernoulli its odds; for the Gaussian, whose score is an
+        expected value, with odds max(score, 0). greedy: the ``size`` best instead. attributes: as for ``score``.
+        SettingError for a model that is not variational; TrainingError before ``fit``.
+        """
+        if not self.config.variational:
+            raise SettingError(
+                "only a variational autoencoder has a prior to sample from", do="train with preset=mult-vae"
+            )
+        n_items = len(self._arrays.get("decoder_bias", ()))
+        self._check(csr_matrix((n, n_items), dtype=np.float32))
+        in_range("size", size, 1, n_items, whole=True)
+        z = rng.standard_normal((n, self.config.bottleneck)).astype(np.float32)
+        scores = decode(self.config, self._arrays, z, centred(self._arrays, attributes, n))
+        if not greedy:
+            odds = scores if self.config.likelihood != "gaussian" else np.log(np.maximum(scores, 1e-6))
+            scores = odds + rng.gumbel(size=odds.shape)  # the k best of these are k draws without replacement
+        items, _ = top_n(scores, None, size)
+        indptr = np.arange(0, n * size + 1, size)
+        return csr_matrix((np.ones(n * size, dtype=np.float32), np.sort(items).ravel(), indptr), shape=(n, n_items))
 
     def item_vectors(self) -> np.ndarray | None:
-        return self._arrays.get("decoder_weight")
+        """(n_items, width) float32: the decoder's last weights, without those of the attributes."""
+        vectors = self._arrays.get("decoder_weight")
+        return vectors if vectors is None or self.config.decoder_layers else vectors[:, : self.config.bottleneck]
 
     def state(self) -> State:
         return dict(self._arrays)
@@ -101,20 +102,22 @@ class Autoencoder:
         self._arrays = dict(state)
         return self
 
-
-def _normalised(rows: csr_matrix) -> csr_matrix:
-    """Each row divided by its Euclidean length, float32; empty rows stay empty."""
-    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    squares = np.bincount(row, weights=rows.data.astype(np.float64) ** 2, minlength=rows.shape[0])
-    data = (rows.data / np.sqrt(squares)[row]).astype(np.float32)
-    return csr_matrix((data, rows.indices, rows.indptr), shape=rows.shape)
+    def _check(self, rows: csr_matrix) -> None:
+        check_rows(rows, len(self._arrays["decoder_bias"]) if self._arrays else None)
 
 
-def _swish(x: np.ndarray) -> np.ndarray:
-    return x * expit(x)
-
-
-def _layer_norm(x: np.ndarray, arrays: State, k: int) -> np.ndarray:
-    centred = x - x.mean(axis=1, keepdims=True)
-    deviation = np.sqrt((centred * centred).mean(axis=1, keepdims=True) + np.float32(1e-5))
-    return centred / deviation * arrays[f"norms.{k}.weight"] + arrays[f"norms.{k}.bias"]
+def _check_attributes(options: FitOptions, n_users: int) -> None:
+    attributes, judged = options.attributes, options.validation
+    if attributes is None:
+        raise SettingError(
+            "a conditional autoencoder needs the attributes of the users, and none were given",
+            do="give FitOptions(attributes=...), or leave conditional out",
+        )
+    if attributes.ndim != 2 or len(attributes) != n_users or not attributes.shape[1]:
+        raise SettingError(f"attributes of shape {attributes.shape} were given for {n_users} users")
+    if judged is not None and judged.attributes is not None:
+        expected = (judged.given.shape[0], attributes.shape[1])
+        if judged.attributes.shape != expected:
+            raise SettingError(
+                f"attributes of shape {judged.attributes.shape} came with validation rows that need {expected}"
+            )

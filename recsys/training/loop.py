@@ -19,11 +19,11 @@ from recsys.errors import TrainingError
 from recsys.recommender import FitOptions, Progress, State
 from recsys.training.batches import DeviceRows
 from recsys.training.checkpoint import Keeper, Snapshot
-from recsys.training.corruption import Masking
+from recsys.training.corruption import Corruption
 from recsys.training.device import choose_device, product_dtype, threads_for
 from recsys.training.distributed import Processes
-from recsys.training.network import DenoisingNetwork
-from recsys.training.objective import hidden_likelihood
+from recsys.training.network import DenoisingNetwork, attribute_mean
+from recsys.training.objective import Objective
 from recsys.training.validation import Validation, spare
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: Fi
     """
     device = choose_device(options.device)
     processes = Processes.present()
-    train, holdout = spare(matrix, options)
+    train, attributes, holdout = spare(matrix, options)
     how = {"config": asdict(config), "device": device.type, "metric": options.metric, "seed": options.seed}
     keeper = Keeper(options.checkpoint, processes, how, train, holdout)
     with _seeded(options.seed, device):
         validation = Validation(holdout, device, options.metric, processes) if holdout is not None else None
-        run = _Run(train, config, device, processes)
+        run = _Run(train, attributes if config.conditional else None, config, device, processes)
         if not processes.first:
             torch.manual_seed(processes.seed(options.seed))  # the others mask their users as they please
         with threads_for(run.work):
@@ -71,12 +71,17 @@ class _Run:
     """What one training holds: the network, its running average, the optimizer and its schedule."""
 
     def __init__(
-        self, matrix: csr_matrix, config: AutoencoderConfig, device: torch.device, processes: Processes
+        self,
+        matrix: csr_matrix,
+        attributes: np.ndarray | None,
+        config: AutoencoderConfig,
+        device: torch.device,
+        processes: Processes,
     ) -> None:
         self.config, self.device, self.processes = config, device, processes
-        self.rows = DeviceRows(matrix, device)
-        self.corrupt = Masking(config.mask_low, config.mask_high)
-        self.network = DenoisingNetwork(matrix.shape[1], config.layers, config.bottleneck, config.dropout).to(device)
+        self.rows = DeviceRows(matrix, device, attributes)
+        self.corrupt = Corruption(config, matrix.shape[1])
+        self.network = DenoisingNetwork(matrix.shape[1], config, attribute_mean(attributes)).to(device)
         for parameter in self.network.parameters():
             processes.of_first(parameter.data)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
@@ -93,6 +98,7 @@ class _Run:
         products = sum(p.numel() for p in matrices) - self.network.input_weight.numel()
         self.work = math.ceil(self.batch / processes.size) * products
         self.dtype = product_dtype(device, self.work)
+        self.objective = Objective(config, self.dtype)
         self.steps = config.epochs * math.ceil(len(self.rows) / self.batch)
         self.step = 0
 
@@ -139,14 +145,8 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(self.step, self.steps)
         corrupted = self.corrupt(self.rows.batch(self.processes.part(users)))
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            code = self.network.encode(corrupted.visible)
-        loss = hidden_likelihood(
-            code.float(), self.network.decoder_weight, self.network.decoder_bias, corrupted, self.dtype
-        )
-        if self.processes.size > 1:
-            # The loss is a mean weighted by sqrt(hidden entries): its parts, weighted alike, add up to the batch's.
-            weight = corrupted.hidden.sizes().float().sqrt().sum()
+        loss, weight = self.objective(self.network, corrupted, self.step)
+        if self.processes.size > 1:  # the loss is a weighted mean: its parts, weighted alike, add up to the batch's
             loss = loss * weight / self.processes.total(weight.clone()).clamp(min=1.0)
         value = float(self.processes.total(loss.detach().clone()))
         self.step += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix
@@ -30,7 +32,10 @@ class Validation:
     ) -> None:
         self._metric = metric(name)
         self._processes = processes or Processes()
-        self._given, self._hidden = DeviceRows(holdout.given, device), DeviceRows(holdout.hidden, device)
+        self._given, self._hidden = (
+            DeviceRows(holdout.given, device, holdout.attributes),
+            DeviceRows(holdout.hidden, device),
+        )
         sizes = torch.from_numpy(holdout.hidden.indptr).to(device).diff()
         self._rows = self._processes.part(torch.nonzero(sizes > 0).ravel())
         self._at_once = max(1, _MOST_SCORES // max(holdout.given.shape[1], 1))
@@ -58,19 +63,25 @@ class Validation:
         return relevant.gather(1, ranked), hidden.sizes()
 
 
-def spare(matrix: csr_matrix, options: FitOptions) -> tuple[csr_matrix, Holdout | None]:
-    """The rows of an (n_users, n_items) CSR to train on, and those to stop by; None where nobody can be spared.
+def spare(matrix: csr_matrix, options: FitOptions) -> tuple[csr_matrix, np.ndarray | None, Holdout | None]:
+    """The rows of an (n_users, n_items) CSR to train on, the attributes of their people, and the rows to stop by.
 
-    Those of ``options.validation``, else a tenth of the rows of two entries or more, at most 2,000, drawn by the seed.
+    The attributes are None where there are none, and the rows to stop by where nobody can be spared.
+
+    The latter are ``options.validation``, else a tenth of the rows of two entries or more, at most 2,000, drawn by the
+    seed.
     """
     if options.validation is not None:
         usable = options.validation.hidden.nnz > 0
-        return matrix, options.validation if usable else None
+        return matrix, options.attributes, options.validation if usable else None
     rng = np.random.default_rng(options.seed)
     able = np.flatnonzero(np.diff(matrix.indptr) > 1)
     wanted = min(len(able) // 10, _MOST_USERS)
     if wanted < _FEWEST_USERS:
-        return matrix, None
+        return matrix, options.attributes, None
     spared = np.zeros(matrix.shape[0], dtype=bool)
     spared[rng.choice(able, wanted, replace=False)] = True
-    return matrix[~spared], Holdout.of(matrix[spared], 0.8, rng)
+    holdout = Holdout.of(matrix[spared], 0.8, rng)
+    if options.attributes is None:
+        return matrix[~spared], None, holdout
+    return matrix[~spared], options.attributes[~spared], replace(holdout, attributes=options.attributes[spared])
