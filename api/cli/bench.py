@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import runpy
+import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
+from api.cli.output import json_option, print_json, print_table
+from api.cli.session import Session
 from recsys.errors import DataError
 
 
@@ -20,7 +24,7 @@ def command() -> None:
 @click.option("--repeat", type=click.IntRange(1), default=3, show_default=True)
 def matrix(rows: int, repeat: int) -> None:
     """File to sparse matrix, beside the fastest pipelines written by hand."""
-    _run("matrix.py", rows=rows, repeat=repeat)
+    _benchmark("matrix").main(rows=rows, repeat=repeat)
 
 
 @command.command("import", epilog="Example: recsys bench import --rows 1000000")
@@ -28,11 +32,111 @@ def matrix(rows: int, repeat: int) -> None:
 @click.option("--repeat", type=click.IntRange(1), default=3, show_default=True)
 def import_(rows: int, repeat: int) -> None:
     """File into the store, beside a bare bulk insert of the same rows."""
-    _run("import_rate.py", rows=rows, repeat=repeat)
+    _benchmark("import_rate").main(rows=rows, repeat=repeat)
 
 
-def _run(name: str, **arguments: int) -> None:
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / name
-    if not path.is_file():
+device_option = click.option(
+    "--device", type=click.Choice(("auto", "cpu", "cuda")), help="Where to train (RECSYS_DEVICE, auto)."
+)
+
+
+@command.command(epilog="Example: recsys bench train --interactions ratings.csv --min-value 4 --peers")
+@click.option("--interactions", type=click.Path(path_type=Path), help="Train on this file instead of the store.")
+@click.option("--min-value", type=float, help="Count an interaction as liked when its value is at least this.")
+@click.option("--min-user", type=click.IntRange(1), default=5, show_default=True, help="Leave out shorter histories.")
+@click.option("--peers", is_flag=True, help="RecBole's MultiDAE and Cornac's VAECF, too; installs them when needed.")
+@click.option("--peers-python", type=click.Path(path_type=Path), help="A python that has the peers; implies --peers.")
+@click.option(
+    "--epochs", type=click.IntRange(2), default=8, show_default=True, help="Epochs timed for the step's rate."
+)
+@click.option("--kinds", is_flag=True, help="Also the share of time by kind of operation.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the split and of every model (RECSYS_SEED, 0).")
+@device_option
+@json_option
+@click.pass_obj
+def train(
+    session: Session,
+    interactions: Path | None,
+    min_value: float | None,
+    min_user: int,
+    peers: bool,
+    peers_python: Path | None,
+    epochs: int,
+    kinds: bool,
+    seed: int | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """The autoencoder's step beside the machine's matrix rate, and its time to quality beside its peers'.
+
+    The data is split as `recsys evaluate` splits it: everybody trains on the same people and is judged on the same
+    others. Let nothing else run beside it.
+    """
+    from api.cli.evaluate import make_split
+
+    session.flags |= {"device": device, "seed": seed}
+    settings = session.settings
+    result = _benchmark("train.bench").main(
+        make_split(session, interactions, None, None, min_value, min_user),
+        settings.home,
+        device=settings.device,
+        seed=settings.seed,
+        epochs=epochs,
+        kinds=kinds,
+        peers=peers or peers_python is not None,
+        python=peers_python,
+    )
+    _show(result, _benchmark("train.tables").tables(result), as_json)
+
+
+@command.command(epilog="Example: recsys bench million --items 50000 --users 20000 --interactions 1000000")
+@click.option("--users", type=click.IntRange(64), default=200_000, show_default=True)
+@click.option("--items", type=click.IntRange(64), default=1_000_000, show_default=True)
+@click.option("--interactions", type=click.IntRange(1000), default=20_000_000, show_default=True)
+@click.option(
+    "--batch", type=click.IntRange(1), default=512, show_default=True, help="The smallest batch; 2 and 4 times."
+)
+@click.option(
+    "--limit", type=click.FloatRange(0, min_open=True), default=20.0, show_default=True, help="GiB of memory."
+)
+@device_option
+@json_option
+@click.pass_obj
+def million(
+    session: Session,
+    users: int,
+    items: int,
+    interactions: int,
+    batch: int,
+    limit: float,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """One epoch of the autoencoder on a large made-up catalogue within a limit of memory, and its peak as batches grow.
+
+    A process that passes the limit is ended, and the benchmark fails.
+    """
+    session.flags |= {"device": device}
+    benchmark = _benchmark("million")
+    result = benchmark.main(users, items, interactions, batch=batch, most=limit, device=session.settings.device)
+    _show(result, benchmark.tables(result), as_json)
+
+
+def _benchmark(name: str) -> Any:
+    """A module of benchmarks/, which lies beside the packages in a checkout and nowhere else."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "benchmarks").is_dir():
         raise DataError("the benchmarks are not part of an installed package", do="run this in a checkout of recsys")
-    runpy.run_path(str(path))["main"](**arguments)
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    return import_module(f"benchmarks.{name}")
+
+
+def _show(result: dict[str, Any], tables: Any, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+    else:
+        for title, header, rows in tables:
+            click.echo(title)
+            if rows:
+                print_table("", header, rows)
