@@ -24,6 +24,7 @@ from recsys.models import config_of, create
 from recsys.recommender import FitOptions, Holdout, Progress
 
 GIB = 2**30
+NETWORK: Mapping[str, Any] = {}  # settings beside the default ones
 TASTES = 500  # clusters of items
 _STEPS = 8  # of the largest batch
 _OWN_TASTE = 0.8  # share of a history from the person's own clusters
@@ -84,7 +85,7 @@ def _trained(
         validation = Holdout(matrix[:0], matrix[:0])
     before = peak()
     steps: list[Progress] = []
-    model = create("autoencoder", **{"epochs": 1, **settings})
+    model = create("autoencoder", **{"epochs": 1, **NETWORK, **settings})
     started = time.perf_counter()
     model.fit(matrix, FitOptions(device=device, validation=validation, on_progress=steps.append))
     seconds = time.perf_counter() - started
