@@ -17,6 +17,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from recsys.errors import TrainingError
 from recsys.models.checks import check_matrix, check_rows, in_range
+from recsys.models.space import Range
 from recsys.recommender import FitOptions, Progress, State
 
 _BLOCK = 64  # people solved together: at 256 factors their systems take 32 MB
@@ -48,6 +49,11 @@ class ALS:
 
     name = "als"
     Config = ALSConfig
+    space = {
+        "factors": Range(32, 512, log=True),
+        "alpha": Range(0.2, 50.0, log=True),
+        "regularization": Range(1.0, 500.0, log=True),
+    }
 
     def __init__(self, config: ALSConfig | None = None) -> None:
         self.config = config or ALSConfig()
