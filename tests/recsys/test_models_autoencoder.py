@@ -123,22 +123,32 @@ def test_only_the_proportions_of_strengths_matter():
 def test_a_model_saved_before_there_was_a_family_is_restored_as_it_was(histories):
     """The settings a card of version 0.1.0 holds, and its arrays; the scores by the formula they were saved for."""
     saved = {
-        **{"layers": [24, 8], "bottleneck": 12, "mask_low": 0.2, "mask_high": 0.8, "dropout": 0.5},
-        **{
-            "learning_rate": 0.004,
-            "weight_decay": 2.0,
-            "batch_size": 512,
-            "epochs": 50,
-            "patience": 15,
-            "average": 0.99,
-        },
+        "layers": [24, 8],
+        "bottleneck": 12,
+        "mask_low": 0.2,
+        "mask_high": 0.8,
+        "dropout": 0.5,
+        "learning_rate": 0.004,
+        "weight_decay": 2.0,
+        "batch_size": 512,
+        "epochs": 50,
+        "patience": 15,
+        "average": 0.99,
     }
     rng = np.random.default_rng(3)
     shapes = {
-        **{"input_weight": (N_ITEMS, 24), "input_bias": (24,), "hidden.0.weight": (8, 24), "hidden.0.bias": (8,)},
-        **{"norms.0.weight": (24,), "norms.0.bias": (24,), "norms.1.weight": (8,), "norms.1.bias": (8,)},
-        **{"bottleneck.weight": (12, 32), "bottleneck.bias": (12,)},
-        **{"decoder_weight": (N_ITEMS, 12), "decoder_bias": (N_ITEMS,)},
+        "input_weight": (N_ITEMS, 24),
+        "input_bias": (24,),
+        "hidden.0.weight": (8, 24),
+        "hidden.0.bias": (8,),
+        "norms.0.weight": (24,),
+        "norms.0.bias": (24,),
+        "norms.1.weight": (8,),
+        "norms.1.bias": (8,),
+        "bottleneck.weight": (12, 32),
+        "bottleneck.bias": (12,),
+        "decoder_weight": (N_ITEMS, 12),
+        "decoder_bias": (N_ITEMS,),
     }
     a = {key: rng.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
 
