@@ -65,7 +65,7 @@ def main(
             common["device"] = "cpu" if step["device"] == "cpu" else "cuda"
             quality |= {name: _peer({**common, "name": name}, theirs) for name in PEERS}
     heights = [(f"{name}, seen", value) for name, value in HEIGHTS.items()]
-    heights += [(f"{name}, here", quality[name]["validation"]) for name in HEIGHTS if name in quality]
+    heights += [(f"{name}, here", quality[name]["validation"]) for name in ("tuned als", *PEERS) if name in quality]
     for found in quality.values():
         found["passes"] = [[name, value, passes(found, value)] for name, value in heights]
     return {"data": dict(split.data), "step": step, "quality": quality, "times": _times(quality)}
@@ -86,9 +86,9 @@ def _peer(arguments: Mapping[str, Any], python: Path) -> dict[str, Any]:
 
 
 def passes(found: Mapping[str, Any], height: float) -> float | None:
-    """Seconds until the height was passed; None if it never was. A model without a curve passes when it is done."""
-    curve = found["curve"] or [(found["seconds"], found["validation"])]
-    return next((seconds for seconds, value in curve if value > height), None)
+    """Seconds until the height was passed, on the way or with the finished model; None if it never was."""
+    finished = [(found["seconds"], found["validation"])] if "seconds" in found else []
+    return next((seconds for seconds, value in [*found["curve"], *finished] if value > height), None)
 
 
 def _times(quality: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:

@@ -66,13 +66,13 @@ def measure(
     cuda = where.type == "cuda"
     seconds: list[float] = []
     rounds: list[dict[str, dict[str, float]]] = []
-    held = 0
+    held, cuda_held = 0, None
     with threads_for(forward):
         threads = torch.get_num_threads()
         for _ in range(_ROUNDS):
             seconds += _epochs(matrix, device, seed, {**settings, "epochs": epochs + 1})
-            held = held or peak()  # before the products' own matrices
-            cuda_held = torch.cuda.max_memory_allocated() if cuda else None
+            if not held:  # before the products' own matrices
+                held, cuda_held = peak(), torch.cuda.max_memory_allocated() if cuda else None
             rounds.append(
                 {
                     str(dtype).removeprefix("torch."): _rates(where, dtype, batch, width, n_items)
