@@ -13,6 +13,7 @@ import click
 from api.cli.output import FitProgress, json_option, print_json, print_table, say
 from api.cli.session import Session
 from api.cli.together import first_of_all
+from api.cli.tuning import TuningPlan, tuned, tuning_facts, tuning_options, tuning_plan
 from recsys.errors import DataError
 from recsys.feedback import EventRule, FeedbackWeights
 
@@ -38,6 +39,7 @@ PROTOCOLS = ("strong", "fixed")
 @click.option("--test", "test_file", type=click.Path(path_type=Path), help="Fixed split: the file to be found.")
 @click.option("--metrics", default="", help="Names like recall@20,ndcg@100; by default the usual five.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), help="Where to train (RECSYS_DEVICE, auto).")
+@tuning_options
 @json_option
 @click.pass_obj
 def command(
@@ -53,12 +55,16 @@ def command(
     test_file: Path | None,
     metrics: str,
     device: str | None,
+    tune: int | None,
+    tune_seconds: float | None,
+    tune_metric: str | None,
     as_json: bool,
 ) -> None:
     """Train each model on part of the data, rank the full catalogue for people it never saw, and compare.
 
     Without --interactions and without --train/--test the store is used. The test part is opened only for the final
-    numbers; every choice is made on validation data.
+    numbers; every choice is made on validation data. --tune looks for each model's best settings there first. What it
+    tried is kept in home: the same command goes on where it was interrupted, and a larger budget adds to it.
     """
     session.flags |= {"device": device, "seed": seed}
     if (train_file is None) != (test_file is None):
@@ -70,6 +76,7 @@ def command(
     names = [name.strip() for name in models.split(",") if name.strip()]
     if not names:
         raise click.BadParameter("names no model", param_hint="--models")
+    plan = tuning_plan(tune, tune_seconds, tune_metric)
 
     from recsys.models import model_class
 
@@ -77,7 +84,7 @@ def command(
         model_class(name)
     first = first_of_all(session.settings.device)
     split = make_split(session, interactions, train_file, test_file, min_value, min_user)
-    evaluation = evaluate(session, split, names, [m.strip() for m in metrics.split(",") if m.strip()])
+    evaluation = evaluate(session, split, names, [m.strip() for m in metrics.split(",") if m.strip()], plan)
     if not first:
         return
     folder = write(session, evaluation, out)
@@ -90,11 +97,22 @@ def command(
         say(f"report: {folder / 'report.json'}")
 
 
-def evaluate(session: Session, split: Split, names: Sequence[str], metrics: Sequence[str] = ()) -> Evaluation:
-    """Fit and score each model on one split, with progress told."""
+def evaluate(
+    session: Session, split: Split, names: Sequence[str], metrics: Sequence[str] = (), plan: TuningPlan | None = None
+) -> Evaluation:
+    """Fit and score each model on one split, tuned where there is a plan for that, with progress told."""
+    from recsys.evaluation.metrics import metric
     from recsys.evaluation.run import DEFAULT_METRICS, compare
 
     settings = session.settings
+    models, tuning = {name: settings.models.get(name, {}) for name in names}, None
+    if plan is not None:
+        if split.validation is None:
+            raise DataError("there are too few users to hold some out and tune by them", do="leave out --tune")
+        for name in metrics:
+            metric(name)  # a wrong name is found before an hour of tuning, not after
+        found = tuned(session, plan, names, split.train, split.validation)
+        models, tuning = {name: dict(one.settings) for name, one in found.items()}, tuning_facts(plan, found)
     bars: list[FitProgress] = []
 
     def watch(name: str) -> FitProgress:
@@ -103,11 +121,12 @@ def evaluate(session: Session, split: Split, names: Sequence[str], metrics: Sequ
 
     return compare(
         split,
-        {name: settings.models.get(name, {}) for name in names},
+        models,
         metrics or DEFAULT_METRICS,
         seed=settings.seed,
         device=settings.device,
         watch=watch,
+        tuning=tuning,
         command=["recsys", *sys.argv[1:]],
     )
 

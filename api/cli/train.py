@@ -12,6 +12,7 @@ import click
 from api.cli.output import FitProgress, json_option, print_json, say
 from api.cli.session import Session
 from api.cli.together import first_of_all
+from api.cli.tuning import TuningPlan, tuned, tuning_options, tuning_plan
 
 if TYPE_CHECKING:
     from recsys.matrix import InteractionMatrix
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Keep the state of the training here while it runs, and go on from what an interrupted one left.",
 )
+@tuning_options
 @json_option
 @click.pass_obj
 def command(
@@ -41,17 +43,24 @@ def command(
     seed: int | None,
     publish: bool,
     checkpoint: Path | None,
+    tune: int | None,
+    tune_seconds: float | None,
+    tune_metric: str | None,
     as_json: bool,
 ) -> None:
     """Train on everything the store holds. With --publish the new version answers from the next request on.
 
     Several processes train the autoencoder together: torchrun --nproc-per-node 2 -m api.cli train
+
+    --tune looks for each model's best settings on held-out users first; what --set gives stays as it is. What it tried
+    is kept in home: the same command goes on where it was interrupted, and a larger budget adds to it.
     """
     session.flags |= {"device": device, "seed": seed}
     names = models or (session.settings.default_model,)
     if assignments and len(names) > 1:
         raise click.UsageError("--set goes with one --model at a time")
-    versions = train(session, names, parse_assignments(assignments), publish, checkpoint)
+    plan = tuning_plan(tune, tune_seconds, tune_metric)
+    versions = train(session, names, parse_assignments(assignments), publish, checkpoint, plan)
     if as_json:
         print_json({"published": publish, "versions": versions})
     elif not publish:
@@ -59,9 +68,14 @@ def command(
 
 
 def train(
-    session: Session, names: Sequence[str], config: dict[str, Any], publish: bool, checkpoint: Path | None = None
+    session: Session,
+    names: Sequence[str],
+    config: dict[str, Any],
+    publish: bool,
+    checkpoint: Path | None = None,
+    plan: TuningPlan | None = None,
 ) -> dict[str, str]:
-    """Train each model on the store; the name of the version of each."""
+    """Train each model on the store, tuned first where there is a plan for that; the name of the version of each."""
     from recsys.candidate import train_candidate
     from recsys.models import model_class
     from recsys.recommender import Checkpoint, FitOptions
@@ -71,6 +85,12 @@ def train(
         model_class(name)  # a wrong name is found before an hour of training, not after
     first = first_of_all(settings.device)
     matrix = matrix_of(session)
+    configs = {name: {**settings.models.get(name, {}), **config} for name in names}
+    if plan is not None:
+        from recsys.tuning.tune import spare
+
+        found = tuned(session, plan, names, *spare(matrix.matrix, settings.seed), fixed=config)
+        configs = {name: dict(one.settings) for name, one in found.items()}
     bundles = []
     for name in names:
         progress = FitProgress(name)
@@ -80,7 +100,7 @@ def train(
             on_progress=progress,
             checkpoint=Checkpoint(checkpoint / name) if checkpoint is not None else None,
         )
-        bundle = train_candidate(name, {**settings.models.get(name, {}), **config}, matrix, options)
+        bundle = train_candidate(name, configs[name], matrix, options)
         progress.close()
         say(f"{name}: trained in {bundle.card['seconds']['fit']:.1f} s, {bundle.card['parameters']:,} parameters")
         bundles.append(bundle)

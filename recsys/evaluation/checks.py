@@ -31,10 +31,15 @@ def check_split(split: Split) -> list[Check]:
 
 
 def check_results(
-    results: Mapping[str, PerUser], configs: Mapping[str, Mapping[str, Any]], metric: str, seed: int
+    results: Mapping[str, PerUser],
+    configs: Mapping[str, Mapping[str, Any]],
+    metric: str,
+    seed: int,
+    tuning: Mapping[str, Any] | None = None,
 ) -> list[Check]:
-    """What can be wrong with the results. configs: what was set by hand for each model; metric: to compare by."""
-    return [*_beats_popularity(results, metric, seed), *_ties(results), _yardstick(results, configs)]
+    """What can be wrong with the results. configs: what was set for each model; metric: to compare by; tuning: as in
+    `recsys.evaluation.run.compare`."""
+    return [*_beats_popularity(results, metric, seed), *_ties(results), _yardstick(results, configs, tuning)]
 
 
 def _users_apart(split: Split) -> Check:
@@ -87,10 +92,18 @@ def _ties(results: Mapping[str, PerUser]) -> list[Check]:
     return checks
 
 
-def _yardstick(results: Mapping[str, PerUser], configs: Mapping[str, Mapping[str, Any]]) -> Check:
+def _yardstick(
+    results: Mapping[str, PerUser], configs: Mapping[str, Mapping[str, Any]], tuning: Mapping[str, Any] | None
+) -> Check:
     """A baseline is one only when somebody looked for its best settings on this data."""
     if "als" not in results:
         return Check("yardstick tuned", "warn", "als, the hardest yardstick here, was not among the models")
+    if tuning is not None and "als" in tuning["models"]:
+        spent = tuning["models"]["als"]
+        detail = (
+            f"als had {spent['trials']} trials in {spent['seconds']:.0f} s, by {tuning['metric']} on validation data"
+        )
+        return Check("yardstick tuned", "ok" if spent["trials"] > 1 else "warn", detail)
     default = model_class("als").Config()
     changed = {key: value for key, value in configs["als"].items() if getattr(default, key) != value}
     if not changed:

@@ -60,6 +60,7 @@ class Evaluation:
     models: Mapping[str, ModelResult]
     comparisons: Sequence[Comparison]
     checks: Sequence[Check]
+    tuning: Mapping[str, Any] | None = None
 
 
 def compare(
@@ -71,11 +72,14 @@ def compare(
     device: str = "auto",
     watch: Callable[[str], Callable[[Progress], None]] | None = None,
     command: Sequence[str] = (),
+    tuning: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Fit each model on the split's training part, choosing by its validation part, and judge it on the test users.
 
     models: name -> settings. watch: name -> a callable told of that model's progress (closed, where it has a ``close``,
-    when the fit ends). Raises SettingError for an unknown model, setting or metric before anything is trained.
+    when the fit ends). tuning: how the settings were found, for checks and report (``budget``, ``metric`` and, in
+    ``models``, what each search spent). Raises SettingError for an unknown model, setting or metric before anything is
+    trained.
     """
     names = tuple(dict.fromkeys(metrics))
     for name in names:
@@ -105,7 +109,8 @@ def compare(
         command=tuple(command),
         models=results,
         comparisons=_comparisons(per_user_of, names, seed),
-        checks=[*check_split(split), *check_results(per_user_of, models, names[-1], seed)],
+        checks=[*check_split(split), *check_results(per_user_of, models, names[-1], seed, tuning)],
+        tuning=tuning,
     )
 
 

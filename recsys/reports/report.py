@@ -28,7 +28,11 @@ def as_report(evaluation: Evaluation) -> dict[str, Any]:
         "device": evaluation.device,
         "seed": evaluation.seed,
         "data": {**data, "span": span and [iso_time(moment) for moment in span]},
-        "protocol": {"name": evaluation.split.name, **evaluation.split.facts},
+        "protocol": {
+            "name": evaluation.split.name,
+            **evaluation.split.facts,
+            **({"tuning": dict(evaluation.tuning)} if evaluation.tuning is not None else {}),
+        },
         "checks": [asdict(check) for check in evaluation.checks],
         "models": {name: _model(result) for name, result in evaluation.models.items()},
         "comparisons": [asdict(comparison) for comparison in evaluation.comparisons],
