@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedRandom, BufferedReader
@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 
 from recsys import __version__
 from recsys.errors import TrainingError
-from recsys.recommender import Checkpoint, Holdout, State
+from recsys.recommender import Checkpoint, State
 from recsys.training.distributed import Processes
 
 FORMAT = 1
@@ -42,7 +42,7 @@ class Keeper:
     """Keeps the snapshots of one training, of one process or several, where the caller wants them; or nowhere.
 
     how: the settings, as JSON values, that a training must share with this one to be gone on from; besides it must
-    have the same histories, number of processes and version of recsys.
+    have the same data, number of processes and version of recsys.
     """
 
     def __init__(
@@ -50,16 +50,14 @@ class Keeper:
         wanted: Checkpoint | None,
         processes: Processes,
         how: Mapping[str, Any],
-        train: csr_matrix,
-        validation: Holdout | None,
+        data: Sequence[csr_matrix | np.ndarray | None],
     ) -> None:
         self.wanted = wanted
         self._processes = processes
         self._last = time.monotonic()
         self._identity: dict[str, Any] = {}
         if wanted is not None:
-            data = fingerprint(train, validation)
-            self._identity = {**how, "data": data, "processes": processes.size, "recsys": __version__}
+            self._identity = {**how, "data": fingerprint(data), "processes": processes.size, "recsys": __version__}
 
     def latest(self) -> Snapshot | None:
         """The snapshot to go on from, None where there is none; see ``read``. A meeting of the processes."""
@@ -164,15 +162,17 @@ def _digest(file: BufferedReader | BufferedRandom) -> bytes:
     return hashlib.file_digest(file, "sha256").digest()
 
 
-def fingerprint(train: csr_matrix, validation: Holdout | None) -> str:
-    """64 hex digits that stand for exactly these histories, in this order."""
+def fingerprint(data: Sequence[csr_matrix | np.ndarray | None]) -> str:
+    """64 hex digits that stand for exactly these matrices, in this order; None is a part that is not there."""
     digest = hashlib.sha256()
-    for matrix in (train, *((validation.given, validation.hidden) if validation is not None else ())):
-        digest.update(repr(matrix.shape).encode())
-        for array, dtype in ((matrix.indptr, np.int64), (matrix.indices, np.int64), (matrix.data, np.float64)):
-            # A piece at a time: a matrix of 20 million entries is not copied whole to be hashed.
-            for start in range(0, len(array), 2**20):
-                digest.update(np.ascontiguousarray(array[start : start + 2**20], dtype=dtype).data)
+    for part in data:
+        digest.update(repr(None if part is None else part.shape).encode())
+        arrays = (part.indptr, part.indices, part.data) if isinstance(part, csr_matrix) else (part,)
+        for array in arrays:
+            flat = np.asarray([] if array is None else array).ravel()
+            # As float64, which holds all that occur, a piece at a time: nothing large is copied whole to be hashed.
+            for start in range(0, len(flat), 2**20):
+                digest.update(flat[start : start + 2**20].astype(np.float64).data)
     return digest.hexdigest()
 
 

@@ -46,7 +46,8 @@ def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: Fi
     processes = Processes.present()
     train, attributes, holdout = spare(matrix, options)
     how = {"config": asdict(config), "device": device.type, "metric": options.metric, "seed": options.seed}
-    keeper = Keeper(options.checkpoint, processes, how, train, holdout)
+    judged = (holdout.given, holdout.hidden, holdout.attributes) if holdout is not None else ()
+    keeper = Keeper(options.checkpoint, processes, how, [train, attributes, *judged])
     with _seeded(options.seed, device):
         validation = Validation(holdout, device, options.metric, processes) if holdout is not None else None
         run = _Run(train, attributes if config.conditional else None, config, device, processes)

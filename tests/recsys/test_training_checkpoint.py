@@ -190,14 +190,26 @@ def test_another_validation_part_is_other_data(tastes, place):
         trained(tastes, place, validation=Holdout.of(tastes[:50], 0.5, rng))
 
 
+def test_other_attributes_are_other_data(tastes, place):
+    config = replace(CONFIG, conditional=True)
+    ages = np.arange(400.0)[:, None] / 400
+    whole, _ = trained(tastes, None, config, attributes=ages)
+    trained(tastes, place, config, stop_after=2, attributes=ages)
+    with pytest.raises(TrainingError, match="its data was another"):
+        trained(tastes, place, config, attributes=-ages)
+    assert same(trained(tastes, place, config, attributes=ages)[0], whole)
+
+
 def test_a_fingerprint_tells_every_part_of_a_matrix_apart_but_not_its_types(tastes):
     wide = csr_matrix((tastes.data, tastes.indices, tastes.indptr), shape=(400, 41))
     moved = csr_matrix((tastes.data, np.roll(tastes.indices, 1), tastes.indptr), shape=tastes.shape)
-    found = {fingerprint(matrix, None) for matrix in (tastes, wide, moved, tastes[::-1], tastes * 2)}
-    assert len(found) == 5
+    few = np.array([[1.0, np.nan]])
+    found = {fingerprint([matrix]) for matrix in (tastes, wide, moved, tastes[::-1], tastes * 2)}
+    found |= {fingerprint(parts) for parts in ([tastes, None], [tastes, tastes], [tastes, few], [tastes, few.T])}
+    assert len(found) == 9
     long = csr_matrix(tastes.astype(np.float64))
     long.indptr, long.indices = long.indptr.astype(np.int64), long.indices.astype(np.int64)
-    assert fingerprint(long, None) == fingerprint(tastes, None)
+    assert fingerprint([long]) == fingerprint([tastes])
 
 
 SNAPSHOT = Snapshot(
