@@ -33,6 +33,7 @@ _UNPRUNED_TRIALS = 3  # before the pruner has a median to go by
 _DIGITS = 4  # significant ones of a sampled number: more do not matter, and these can be copied
 
 optuna.logging.disable_default_handler()  # who searches says what happens, in its own words
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 Outcome = Literal["done", "pruned", "failed"]
@@ -157,7 +158,7 @@ def open_journal(
         _check_lines(path)
         try:
             journal = Journal(_study(path, about), space, start, seed)
-        except (KeyError, ValueError, TypeError, IndexError, AttributeError, OptunaError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, AssertionError, OptunaError) as error:
             raise _damaged(path, f"{type(error).__name__}: {error}") from error
         yield journal
     finally:
