@@ -17,6 +17,7 @@ from recsys.models.autoencoder_config import AutoencoderConfig
 from recsys.models.autoencoder_scoring import centred, decode, encode
 from recsys.models.checks import check_matrix, check_rows, in_range
 from recsys.models.presets import expanded
+from recsys.models.space import Range
 from recsys.recommender import FitOptions, State, top_n
 
 __all__ = ["Autoencoder", "AutoencoderConfig"]
@@ -27,6 +28,13 @@ class Autoencoder:
 
     name = "autoencoder"
     Config = AutoencoderConfig
+    space = {
+        "weight_decay": Range(0.01, 10.0, log=True),
+        "learning_rate": Range(1e-3, 1e-2, log=True),
+        "dropout": Range(0.0, 0.8),
+        "bottleneck": Range(100, 1000, log=True),
+        "user_exponent": Range(0.0, 1.0),
+    }
 
     def __init__(self, config: AutoencoderConfig | None = None) -> None:
         self.config = config or AutoencoderConfig()
