@@ -84,7 +84,7 @@ def spare(matrix: csr_matrix, seed: int, share: float = 0.1, given: float = 0.8)
     if wanted < _FEWEST_HELD_OUT:
         raise DataError(
             f"{len(able)} users with at least two interactions are too few to hold some out and tune by them",
-            do="bring more data; about 50 such users are the least that says anything",
+            do="leave out --tune, or bring more data: about 50 such users are the least that says anything",
         )
     spared = np.zeros(matrix.shape[0], dtype=bool)
     spared[rng.choice(able, wanted, replace=False)] = True

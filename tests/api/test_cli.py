@@ -7,6 +7,8 @@ import shutil
 import socket
 import sqlite3
 import sys
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,6 +199,101 @@ def test_forget_removes_a_person(run: Any, home: str) -> None:
     assert run("--home", home, "forget", "bob").status == 0
     assert run("--home", home, "recommend", "bob").status == 1
     assert run("--home", home, "forget", "bob").status == 1
+
+
+def tastes(path: Path, users: int = 60) -> str:
+    """A log of two tastes among 20 items, in a file."""
+    rows = [f"u{u},i{i},5" for u in range(users) for i in range(20) if u % 2 == i % 2 and (u * 5 + i * 3) % 7]
+    path.write_text("user,item,rating\n" + "\n".join(rows) + "\n")
+    return str(path)
+
+
+def test_an_evaluation_tunes_on_validation_data_alone_and_reports_it(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the models are compared, whoever looks at the test part fails the test."""
+    from recsys.evaluation import protocols
+    from recsys.evaluation import run as evaluation
+
+    touchable: list[bool] = []
+
+    class Guarded(protocols.Split):
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("given", "hidden", "users"):
+                assert touchable, f"the test part was touched: {name}"
+            return super().__getattribute__(name)
+
+    def guarded(*arguments: Any, **options: Any) -> Guarded:
+        split = strong(*arguments, **options)
+        return Guarded(**{field.name: getattr(split, field.name) for field in fields(split)})
+
+    def compared(*arguments: Any, **options: Any) -> Any:
+        touchable.append(True)
+        return compare(*arguments, **options)
+
+    strong, compare = protocols.strong, evaluation.compare
+    monkeypatch.setattr(protocols, "strong", guarded)
+    monkeypatch.setattr(evaluation, "compare", compared)
+    log = tastes(tmp_path / "log.csv")
+    (tmp_path / "recsys.toml").write_text("[models.als]\nfactors = 5\niterations = 3\n")
+    ask = ("evaluate", "--interactions", log, "--models", "als,popularity", "--tune", "3", "--json")
+    outcome = run("--home", "h", *ask, "--out", "first")
+    assert outcome.status == 0, outcome.err
+    assert touchable == [True]
+
+    report = json.loads(outcome.out)
+    tuning = report["protocol"]["tuning"]
+    assert (tuning["metric"], tuning["budget"]) == ("ndcg@100", {"seconds": None, "trials": 3})
+    assert list(tuning["models"]) == ["als"]
+    assert tuning["models"]["als"]["trials"] == 3
+    assert tuning["models"]["als"]["value"] >= tuning["models"]["als"]["start_value"]
+    chosen = tuning["models"]["als"]["chosen"]
+    assert report["models"]["als"]["config"] == {"iterations": 3, **chosen}
+    assert [check["status"] for check in report["checks"] if check["name"] == "yardstick tuned"] == ["ok"]
+
+    assert "als: tuning, trial 3" in outcome.err
+    assert "of a budget of 3 trials" in outcome.err
+    found = tomllib.loads(outcome.err[outcome.err.index("[models.als]") : outcome.err.index("popularity: nothing")])
+    assert found == {"models": {"als": chosen}}
+
+    again = run("--home", "h", *ask, "--out", "second")
+    assert "3 from an earlier run" in again.err
+    assert json.loads(again.out)["protocol"]["tuning"] == tuning
+
+
+def test_a_training_tunes_what_is_not_set_on_held_out_users(run: Any, tmp_path: Path) -> None:
+    run("--home", "h", "import", tastes(tmp_path / "log.csv"))
+    outcome = run(
+        "--home", "h", "train", "--model", "als", "--set", "factors=6", "--set", "iterations=2", "--tune", "3"
+    )
+    assert outcome.status == 0, outcome.err
+    assert "factors =" not in outcome.err
+    (version,) = json.loads(run("--home", "h", "models", "list", "--json").out)
+    config = json.loads(run("--home", "h", "models", "show", version["version"]).out)["config"]
+    found = tomllib.loads(outcome.err[outcome.err.index("[models.als]") : outcome.err.index("als: step")])
+    assert config == {"factors": 6, "iterations": 2, **found["models"]["als"]}
+    assert set(found["models"]["als"]) == {"alpha", "regularization"}
+
+
+def test_a_tuning_that_cannot_be_is_refused_before_it_starts(run: Any, tmp_path: Path, home: str) -> None:
+    log = tastes(tmp_path / "log.csv")
+    ask = ("--home", "h", "evaluate", "--interactions", log, "--models", "als,popularity")
+    three_lines(run(*ask, "--tune", "0"), 2, "--tune", "'0'")
+    three_lines(run(*ask, "--tune", "soon"), 2, "--tune", "'soon'")
+    three_lines(run(*ask, "--tune-seconds", "0"), 2, "--tune-seconds")
+    three_lines(run(*ask, "--tune-metric", "mrr"), 2, "--tune-metric goes with --tune")
+    three_lines(run(*ask, "--tune", "--tune-metric", "luck@3"), 2, "luck@3")
+    three_lines(run(*ask, "--tune", "--metrics", "luck@3"), 2, "luck@3")
+    (tmp_path / "recsys.toml").write_text("[models.popularity]\ncolour = 1\n")
+    three_lines(run(*ask, "--tune"), 2, "colour")
+    (tmp_path / "recsys.toml").unlink()
+    assert not (tmp_path / "h" / "tuning").exists()
+    three_lines(run("--home", home, "train", "--model", "als", "--tune", "1"), 1, "6 users", "--tune")
+
+
+def test_a_tuning_under_torchrun_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    three_lines(run("--home", "h", "train", "--tune"), 2, "one process")
 
 
 # The commonest mistakes: each says what, where and what to do in at most three lines, and ends with its status.

@@ -15,6 +15,7 @@ HEAVY = [
     "alembic",
     "matplotlib",
     "sklearn",
+    "optuna",
 ]
 
 PROGRAM = """

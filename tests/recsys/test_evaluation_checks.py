@@ -97,6 +97,18 @@ def test_an_untouched_yardstick_warns():
     assert statuses(results_of(configs={"popularity": {}, "als": {"alpha": 5.0}}), "yardstick tuned") == ["warn"]
 
 
+@pytest.mark.parametrize(("trials", "status"), [(12, "ok"), (1, "warn")])
+def test_a_yardstick_that_was_searched_for_is_tuned_whatever_was_found(trials, status):
+    tuning = {"metric": "ndcg@100", "models": {"als": {"trials": trials, "seconds": 61.2}}}
+    (check,) = [
+        check
+        for check in check_results(GOOD, {"popularity": {}, "als": {}}, "ndcg@100", seed=0, tuning=tuning)
+        if check.name == "yardstick tuned"
+    ]
+    assert check.status == status
+    assert f"{trials} trials in 61 s" in check.detail
+
+
 @pytest.mark.parametrize(("ties", "status"), [(0.02, "ok"), (0.2, "warn"), (1.0, "fail")])
 def test_equal_scores_warn_and_constant_scores_fail(ties, status):
     tied = {**GOOD, "als": result([0.3, 0.5, 0.4] * 9, ties)}
