@@ -52,14 +52,14 @@ def evaluate(model: Recommender, split: Split, metrics: Sequence[str], batch: in
         scores = model.score(given)
         seconds += time.perf_counter() - started
         items, ranked = top_n(scores, given, depth)
-        hits, relevant = _hits(items, hidden), np.diff(hidden.indptr)
+        hits, relevant = hits_of(items, hidden), np.diff(hidden.indptr)
         for one in wanted:
             values[one.name][rows] = one(hits, relevant)
         lists[rows], best[rows] = items[:, : lists.shape[1]], ranked[:, : lists.shape[1]]
     return PerUser(values, lists, best, seconds, _tied(lists, best))
 
 
-def _hits(items: np.ndarray, hidden: csr_matrix) -> np.ndarray:
+def hits_of(items: np.ndarray, hidden: csr_matrix) -> np.ndarray:
     """(n, k) bool: is the item at this rank hidden from this user? -1 never is."""
     n, width = hidden.shape
     row = np.repeat(np.arange(n, dtype=np.int64), np.diff(hidden.indptr))

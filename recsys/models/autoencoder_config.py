@@ -11,6 +11,7 @@ from recsys.models.checks import in_range
 ACTIVATIONS = ("swish", "tanh", "relu", "sigmoid", "linear")
 CORRUPTIONS = ("masking", "gaussian", "salt-and-pepper")
 TARGETS = ("hidden", "all")
+STARTS = ("random", "spectral")
 LIKELIHOODS = ("multinomial", "bernoulli", "gaussian")
 
 _CHOICES = {
@@ -18,6 +19,7 @@ _CHOICES = {
     "code_activation": ACTIVATIONS,
     "corruption": CORRUPTIONS,
     "targets": TARGETS,
+    "start": STARTS,
     "likelihood": LIKELIHOODS,
     **dict.fromkeys(("dense", "norm", "variational", "conditional"), (True, False)),
 }
@@ -51,7 +53,8 @@ class AutoencoderConfig:
     - conditional: encoder and decoder are told the attributes of the person (FitOptions.attributes).
     - contractive: weight of the code's slope with respect to the history.
 
-    Its training: learning_rate, weight_decay, batch_size, epochs (at most), patience (epochs without a better one
+    Its training: start (random, or spectral: first layer and decoder from a truncated SVD), negatives (items drawn for
+    a step's likelihood beside its targets; 0: the whole catalogue), learning_rate, weight_decay, batch_size, epochs (at most), patience (epochs without a better one
     before stopping), average (decay of the running average of the weights that is kept as the model; 0: none).
 
     The defaults were chosen on validation users of MovieLens 1M (docs/experiments.md). The weight decay is far above
@@ -85,6 +88,8 @@ class AutoencoderConfig:
     conditional: bool = False
     contractive: float = 0.0
 
+    start: str = "random"
+    negatives: int = 0
     learning_rate: float = 4e-3
     weight_decay: float = 2.0
     batch_size: int = 512
@@ -107,6 +112,7 @@ class AutoencoderConfig:
         in_range("beta", self.beta, 0, 1e6)
         in_range("anneal_steps", self.anneal_steps, 0, whole=True)
         in_range("contractive", self.contractive, 0, 1e6)
+        in_range("negatives", self.negatives, 0, whole=True)
         in_range("learning_rate", self.learning_rate, 0, 100)
         in_range("weight_decay", self.weight_decay, 0, 100)
         in_range("batch_size", self.batch_size, 1, whole=True)

@@ -58,6 +58,11 @@ class DeviceRows:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def item_shares(self) -> Tensor:
+        """(n_items,) float32: the share of all entries that are of each item."""
+        counts = torch.bincount(self._item.long(), minlength=self.shape[1])
+        return counts.float() / max(len(self._item), 1)
+
     def batch(self, users: Tensor) -> Batch:
         """The rows named by a (k,) int64 tensor on the device, in that order."""
         start = self._start[users]

@@ -23,7 +23,9 @@ from recsys.training.corruption import Corruption
 from recsys.training.device import choose_device, product_dtype, threads_for
 from recsys.training.distributed import Processes
 from recsys.training.network import DenoisingNetwork, attribute_mean
+from recsys.training.negatives import Negatives
 from recsys.training.objective import Objective
+from recsys.training.start import spectral_start
 from recsys.training.validation import Validation, spare
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: Fi
     keeper = Keeper(options.checkpoint, processes, how, [train, attributes, *judged])
     with _seeded(options.seed, device):
         validation = Validation(holdout, device, options.metric, processes) if holdout is not None else None
-        run = _Run(train, attributes if config.conditional else None, config, device, processes)
+        run = _Run(train, attributes if config.conditional else None, config, device, processes, options.seed)
         if not processes.first:
             torch.manual_seed(processes.seed(options.seed))  # the others mask their users as they please
         with threads_for(run.work):
@@ -78,11 +80,14 @@ class _Run:
         config: AutoencoderConfig,
         device: torch.device,
         processes: Processes,
+        seed: int = 0,
     ) -> None:
         self.config, self.device, self.processes = config, device, processes
         self.rows = DeviceRows(matrix, device, attributes)
         self.corrupt = Corruption(config, matrix.shape[1])
         self.network = DenoisingNetwork(matrix.shape[1], config, attribute_mean(attributes)).to(device)
+        if config.start == "spectral":
+            spectral_start(self.network, matrix, seed)
         for parameter in self.network.parameters():
             processes.of_first(parameter.data)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
@@ -99,7 +104,8 @@ class _Run:
         products = sum(p.numel() for p in matrices) - self.network.input_weight.numel()
         self.work = math.ceil(self.batch / processes.size) * products
         self.dtype = product_dtype(device, self.work)
-        self.objective = Objective(config, self.dtype)
+        negatives = Negatives(self.rows, config.negatives) if config.negatives else None
+        self.objective = Objective(config, self.dtype, negatives)
         self.steps = config.epochs * math.ceil(len(self.rows) / self.batch)
         self.step = 0
 

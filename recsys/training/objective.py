@@ -10,6 +10,7 @@ from torch import Tensor
 from recsys.training.contractive import squared_slopes
 from recsys.training.corruption import Corrupted
 from recsys.training.likelihoods import LIKELIHOODS
+from recsys.training.negatives import Negatives
 from recsys.training.network import DenoisingNetwork
 from recsys.training.reconstruction import reconstruction_loss
 from recsys.training.variational import annealed, divergence, reparameterised
@@ -33,9 +34,9 @@ class Objective:
     1/2 neither long nor short histories rule. 0 when nobody has a target.
     """
 
-    def __init__(self, config: AutoencoderConfig, dtype: torch.dtype) -> None:
-        """dtype: of the products; bfloat16 by autocast."""
-        self._config, self._dtype = config, dtype
+    def __init__(self, config: AutoencoderConfig, dtype: torch.dtype, negatives: Negatives | None = None) -> None:
+        """dtype: of the products; bfloat16 by autocast. negatives: None for a likelihood over the whole catalogue."""
+        self._config, self._dtype, self._negatives = config, dtype, negatives
         self._likelihood = LIKELIHOODS[config.likelihood]
 
     def __call__(self, network: DenoisingNetwork, corrupted: Corrupted, step: int) -> Loss:
@@ -43,8 +44,8 @@ class Objective:
         config = self._config
         sizes = corrupted.targets.sizes().to(network.decoder_bias.dtype)
         weights = torch.where(sizes > 0, sizes.pow(config.user_exponent), 0.0)
-        weight = weights.sum()
-        weights = weights / weight.clamp(min=1.0)
+        total = weights.sum()
+        weights = weights / total.clamp(min=1.0)
         beside = []  # what a user's loss holds beside the likelihood, (rows,) each
         with torch.autocast(sizes.device.type, self._dtype, enabled=self._dtype == torch.bfloat16):
             if config.variational:
@@ -56,11 +57,16 @@ class Objective:
             decoded = network.decode(code, corrupted.shown)
         if config.contractive:
             beside.append(config.contractive * squared_slopes(network, corrupted.shown))
+        weight, bias = network.decoder_weight, network.decoder_bias
+        if self._negatives is not None:
+            items, log_chance, corrupted = self._negatives(corrupted)
+            # A constant in the targets' own logits, which it moves too, and exactly what the denominator needs.
+            weight, bias = weight[items], bias[items] - log_chance
         value = reconstruction_loss(
             self._likelihood,
             decoded.to(sizes.dtype),
-            network.decoder_weight,
-            network.decoder_bias,
+            weight,
+            bias,
             corrupted,
             weights,
             self._dtype,
@@ -68,4 +74,4 @@ class Objective:
         )
         for amounts in beside:
             value = value + (weights / sizes.clamp(min=1)) @ amounts
-        return Loss(value, weight)
+        return Loss(value, total)

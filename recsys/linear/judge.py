@@ -1,0 +1,40 @@
+"""Judge: what scores are worth on held-out rows, user by user, so that two of them can be compared in pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recsys.evaluation.evaluate import hits_of
+from recsys.evaluation.metrics import metric
+from recsys.recommender import Holdout, top_n
+
+_MOST_SCORES = 64 * 2**20  # rows x items judged: 256 MB of float32
+
+
+class Judge:
+    """One metric on a fixed sample of the rows of a holdout that hide something.
+
+    given: (n, n_items) CSR, what to score. n is cut so that n x n_items stays below 64 million.
+    """
+
+    def __init__(self, holdout: Holdout, name: str, seed: int) -> None:
+        self._metric = metric(name)
+        asked = np.flatnonzero(np.diff(holdout.hidden.indptr))
+        most = max(1, _MOST_SCORES // holdout.given.shape[1])
+        if len(asked) > most:
+            asked = np.sort(np.random.default_rng(seed).choice(asked, most, replace=False))
+        self.given, self._hidden = holdout.given[asked], holdout.hidden[asked]
+
+    def __len__(self) -> int:
+        return self.given.shape[0]
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """(n,) float64, one value a user, for (n, n_items) scores of ``given``."""
+        items, _ = top_n(scores, self.given, min(self._metric.k, scores.shape[1]))
+        return self._metric(hits_of(items, self._hidden), np.diff(self._hidden.indptr))
+
+
+def clearly_better(a: np.ndarray, b: np.ndarray) -> bool:
+    """Is a, user by user, better than b by more than the standard error of their mean difference?"""
+    difference = a - b
+    return bool(difference.mean() > difference.std() / len(difference) ** 0.5)
