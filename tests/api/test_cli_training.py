@@ -1,4 +1,4 @@
-"""Under torchrun the processes of one command train together, and only the first of them speaks and writes."""
+"""Long trainings from the command line: checkpoints, and the processes of torchrun, of which only the first speaks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from api.cli import main
+from recsys import candidate
+from recsys.recommender import Checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,12 +54,11 @@ def together(home: Path, processes: int, *arguments: str) -> list[tuple[str, str
 
 def test_two_processes_train_one_version_and_one_of_them_speaks(home):
     settings = ("--set", "layers=[8]", "--set", "bottleneck=4", "--set", "epochs=3")
-    first, second = together(home, 2, "train", *settings, "--checkpoint", str(home / "kept"), "--publish", "--json")
+    first, second = together(home, 2, "train", *settings, "--publish", "--json")
     version = json.loads(first[0])["versions"]["autoencoder"]
     assert [folder.name for folder in (home / "home" / "models" / "versions").iterdir()] == [version]
     assert "step 3/3" in first[1]
     assert second == ("", "")
-    assert list((home / "kept").iterdir()) == []
     recommended = together(home, 1, "recommend", "u1", "-n", "3", "--json")[0][0]
     assert len(json.loads(recommended)["items"]) == 3
 
@@ -68,3 +71,20 @@ def test_two_processes_evaluate_into_one_report(home):
     assert json.loads(first[0])["models"].keys() == {"popularity"}
     assert (home / "report" / "report.json").is_file()
     assert second == ("", "")
+
+
+def test_each_model_keeps_its_checkpoint_in_the_folder_named(home, monkeypatch):
+    found = []
+
+    def watched(name, config, data, options):
+        found.append(options.checkpoint)
+        return trained(name, config, data, options)
+
+    trained = candidate.train_candidate
+    monkeypatch.setattr(candidate, "train_candidate", watched)
+    kept = home / "kept"
+    for extra in ([], ["--checkpoint", str(kept)]):
+        with pytest.raises(SystemExit) as ended:
+            main(["--home", str(home / "home"), "train", "--model", "popularity", "--model", "als", *extra])
+        assert ended.value.code == 0
+    assert found == [None, None, Checkpoint(kept / "popularity"), Checkpoint(kept / "als")]
