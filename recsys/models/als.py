@@ -50,9 +50,9 @@ class ALS:
     name = "als"
     Config = ALSConfig
     space = {
-        "factors": Range(32, 512, log=True),
+        "factors": Range(64, 512, log=True),
         "alpha": Range(0.2, 50.0, log=True),
-        "regularization": Range(1.0, 500.0, log=True),
+        "regularization": Range(2.0, 500.0, log=True),
     }
 
     def __init__(self, config: ALSConfig | None = None) -> None:
