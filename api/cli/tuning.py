@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -147,7 +148,9 @@ class TuningProgress:
         self.last = now
         if terminal:
             filled = int(24 * min(step.share, 1.0))
-            click.echo(f"\r\x1b[2K[{'#' * filled}{'.' * (24 - filled)}] {_line(step)}", err=True, nl=False)
+            bar = f"[{'#' * filled}{'.' * (24 - filled)}] {_line(step)}"
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn over
+            click.echo(f"\r\x1b[2K{bar[:width]}", err=True, nl=False)
             self.drawn = True
         else:
             say(_line(step))
@@ -165,7 +168,7 @@ def _line(step: TuningStep) -> str:
         text += f" {step.settled.outcome}"
     if step.best is not None:
         text += f" (best {step.best:.4f})"
-    return f"{text}  {step.seconds:.0f} s of a budget of {step.budget}"
+    return f"{text}  {step.seconds:.0f} s, budget {step.budget}"
 
 
 def _summary(found: TunedConfig) -> list[str]:

@@ -252,7 +252,7 @@ def test_an_evaluation_tunes_on_validation_data_alone_and_reports_it(
     assert [check["status"] for check in report["checks"] if check["name"] == "yardstick tuned"] == ["ok"]
 
     assert "als: tuning, trial 3" in outcome.err
-    assert "of a budget of 3 trials" in outcome.err
+    assert "budget 3 trials" in outcome.err
     found = tomllib.loads(outcome.err[outcome.err.index("[models.als]") : outcome.err.index("popularity: nothing")])
     assert found == {"models": {"als": chosen}}
 
@@ -289,6 +289,30 @@ def test_a_tuning_that_cannot_be_is_refused_before_it_starts(run: Any, tmp_path:
     (tmp_path / "recsys.toml").unlink()
     assert not (tmp_path / "h" / "tuning").exists()
     three_lines(run("--home", home, "train", "--model", "als", "--tune", "1"), 1, "6 users", "--tune")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_search_is_a_bar_on_a_terminal_and_a_line_a_trial_elsewhere(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from api.cli.tuning import TuningProgress
+    from recsys.tuning.budget import Budget
+    from recsys.tuning.journal import Trial
+    from recsys.tuning.search import TuningStep
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    progress = TuningProgress()
+    pruned = Trial("pruned", {}, 0.25, 15.0)
+    progress(TuningStep("als", "ndcg@100", 7, 59.0, Budget(120.0), 0.49, None, 0.4, None))
+    progress(TuningStep("als", "ndcg@100", 7, 60.0, Budget(120.0), 0.5, 0.25, 0.4, pruned))
+    progress.close()
+    shown = capsys.readouterr().err
+    if terminal:
+        last = shown.split("\r")[-1]
+        assert last == "\x1b[2K[############............] als: tuning, trial 7  ndcg@100 0\n"
+    else:
+        assert shown == "als: tuning, trial 7  ndcg@100 0.2500 pruned (best 0.4000)  60 s, budget 120 s\n"
 
 
 def test_a_tuning_under_torchrun_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
