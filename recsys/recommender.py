@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -69,11 +70,22 @@ class Checkpoint:
 
     path: of one file, written when a step is done and the last writing is ``seconds`` ago; 0: after every step. What
     stands there at the start is gone on from. keep: leave the file when the fit is done, and a second fit is instant.
+    A fit of several trainings gives each a ``stage`` of this, and calls ``clear`` at its end.
     """
 
     path: Path
     seconds: float = 60.0
     keep: bool = False
+
+    def stage(self, name: str) -> Checkpoint:
+        """A file of its own, kept when that stage is done, for one of the trainings that a fit consists of."""
+        return replace(self, path=self.path.with_name(f"{self.path.name}.{name}"), keep=True)
+
+    def clear(self) -> None:
+        """The fit is done: remove the files of its stages, unless they are to be kept."""
+        if not self.keep:
+            for file in self.path.parent.glob(f"{escape(self.path.name)}.*"):
+                file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, eq=False)

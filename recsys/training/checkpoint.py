@@ -83,6 +83,7 @@ class Keeper:
         return bool(self._processes.of_first(self._on_device(int(now))))
 
     def keep(self, snapshot: Snapshot) -> None:
+        """Write it, one process for all."""
         if self.wanted is not None and self._processes.first:
             write(self.wanted.path, snapshot, self._identity)
         self._last = time.monotonic()

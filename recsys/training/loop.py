@@ -65,6 +65,8 @@ class _Course:
 
     epoch: int = 0
     seconds: float = 0.0
+    loss: float = math.nan
+    value: float | None = None
     best: float = -math.inf
     best_epoch: int = 0
     kept: State | None = None
@@ -111,31 +113,34 @@ class _Run:
 
     def train(self, validation: Validation | None, options: FitOptions, keeper: Keeper) -> State:
         course = self._resume(keeper.latest())
+        if course.epoch and self._done(course, validation):
+            self._tell(course, options, course.epoch, 0.0)
         before, started, epoch_seconds = course.seconds, time.perf_counter(), []
         while not self._done(course, validation):
             epoch_started = time.perf_counter()
-            loss = self._epoch()
+            course.loss = self._epoch()
             course.epoch += 1
-            value = None
             if validation is not None:
-                value = validation(self.average)
-                if value > course.best:
-                    course.best, course.best_epoch, course.kept = value, course.epoch, self.average.arrays()
+                course.value = validation(self.average)
+                if course.value > course.best:
+                    course.best, course.best_epoch, course.kept = course.value, course.epoch, self.average.arrays()
             done = self._done(course, validation)
             course.seconds = before + time.perf_counter() - started
             if keeper.due(done):
                 keeper.keep(self._snapshot(course))
             epoch_seconds.append(time.perf_counter() - epoch_started)
-            if options.on_progress is not None and self.processes.first:
-                steps = course.epoch if done else self.config.epochs
-                # Epochs are alike but for the first: the middle one of the latest few says what the next will take.
-                left = median(epoch_seconds[-5:]) * (steps - course.epoch)
-                best = None if value is None else course.best
-                options.on_progress(
-                    Progress(course.epoch, steps, loss, options.metric, value, best, course.seconds, left)
-                )
+            steps = course.epoch if done else self.config.epochs
+            # Epochs are alike but for the first: the middle one of the latest few says what the next will take.
+            self._tell(course, options, steps, median(epoch_seconds[-5:]) * (steps - course.epoch))
         keeper.close()
         return course.kept if course.kept is not None else self.average.arrays()
+
+    def _tell(self, course: _Course, options: FitOptions, steps: int, left: float) -> None:
+        if options.on_progress is not None and self.processes.first:
+            best = None if course.value is None else course.best
+            options.on_progress(
+                Progress(course.epoch, steps, course.loss, options.metric, course.value, best, course.seconds, left)
+            )
 
     def _done(self, course: _Course, validation: Validation | None) -> bool:
         out_of_patience = validation is not None and course.epoch - course.best_epoch >= self.config.patience

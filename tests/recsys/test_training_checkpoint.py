@@ -145,10 +145,44 @@ def test_the_file_is_gone_when_the_training_is_done(tastes, place):
 
 def test_a_file_that_is_kept_answers_a_second_fit_at_once(tastes, place):
     place = replace(place, keep=True)
-    first, _ = trained(tastes, place)
+    first, whole = trained(tastes, place)
     second, told = trained(tastes, place)
-    assert told == []
+    assert facts(told) == facts(whole[-1:])
+    assert told[-1].seconds_left == 0
     assert same(second, first)
+
+
+def test_stages_of_one_fit_are_gone_on_from_one_by_one_and_cleared_at_its_end(tastes, place):
+    configs = {"wide": CONFIG, "narrow": replace(CONFIG, layers=[4])}
+
+    def fit(stop_in=None):
+        found = []
+        for name, config in configs.items():
+            found.append(trained(tastes, place.stage(name), config, stop_after=3 if name == stop_in else None))
+            if name == stop_in:
+                break
+        else:
+            place.clear()
+        return found
+
+    fit(stop_in="narrow")
+    assert len(list(place.path.parent.iterdir())) == 2
+    (wide, once), (narrow, rest) = fit()
+    assert [p.step for p in once] == [6]
+    assert [p.step for p in rest] == [4, 5, 6]
+    assert same(wide, trained(tastes)[0])
+    assert same(narrow, trained(tastes, config=configs["narrow"])[0])
+    assert list(place.path.parent.iterdir()) == []
+
+
+def test_stages_that_are_to_be_kept_are_not_cleared(tmp_path):
+    place = Checkpoint(tmp_path / "a[b]", keep=True)
+    place.stage("x").path.touch()
+    (tmp_path / "ab.x").touch()
+    place.clear()
+    assert len(list(tmp_path.iterdir())) == 2
+    replace(place, keep=False).clear()
+    assert [file.name for file in tmp_path.iterdir()] == ["ab.x"]
 
 
 def test_nothing_is_written_before_the_time_is_up(tastes, place):

@@ -10,8 +10,9 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsys.errors import TrainingError
-from recsys.models.autoencoder import Autoencoder, AutoencoderConfig
+from recsys.models.autoencoder import AutoencoderConfig
 from recsys.recommender import FitOptions, Holdout, Progress
+from recsys.training.batches import DeviceRows
 from recsys.training.loop import train_autoencoder
 from recsys.training.network import DenoisingNetwork
 
@@ -127,8 +128,11 @@ def test_strengths_weigh_in_as_targets(tastes):
     loved = tastes.copy().tolil()
     loved[:, 0] = loved[:, 0] * 20
     config = replace(SMALL, epochs=20)
-    plain, strong = (
-        Autoencoder(config).fit(matrix, OPTIONS).score(csr_matrix((1, 40), dtype=np.float32))[0]
-        for matrix in (tastes, csr_matrix(loved, dtype=np.float32))
-    )
+    nothing = DeviceRows(csr_matrix((1, 40), dtype=np.float32), torch.device("cpu")).batch(torch.tensor([0]))
+    logits = []
+    for matrix in (tastes, csr_matrix(loved, dtype=np.float32)):
+        network = DenoisingNetwork(40, config).eval()
+        network.load_state_dict({key: torch.from_numpy(x) for key, x in trained(matrix, config)[0].items()})
+        logits.append(network(nothing)[0].detach().numpy())
+    plain, strong = logits
     assert (strong - strong.mean())[0] > (plain - plain.mean())[0] + 0.5
