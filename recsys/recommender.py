@@ -49,14 +49,14 @@ def _keep(rows: csr_matrix, row: np.ndarray, kept: np.ndarray) -> csr_matrix:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of a long fit, for whoever watches it. ``step`` counts from 1.
+    """One step of a long fit, for whoever watches it. ``step`` counts from 1. loss: None for a step that has none.
 
     seconds: spent so far, also before an interruption. seconds_left: at most, at the present pace; None if unknown.
     """
 
     step: int
     steps: int
-    loss: float
+    loss: float | None
     metric: str
     value: float | None
     best: float | None

@@ -90,7 +90,9 @@ class FitProgress:
         if not done and now - self.last < (0.1 if terminal else self.every):
             return
         self.last = now
-        text = f"{self.name}: step {p.step}/{p.steps}  loss {p.loss:.4f}"
+        text = f"{self.name}: step {p.step}/{p.steps}"
+        if p.loss is not None:
+            text += f"  loss {p.loss:.4f}"
         if p.value is not None:
             text += f"  {p.metric} {p.value:.4f}"
         if p.best is not None:

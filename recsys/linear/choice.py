@@ -23,7 +23,7 @@ _WEIGHTS = (0.2, 0.4, 0.7, 1.0, 1.5)
 _LOW_PASS = ((0.25, 0.4), (0.25, 0.5), (0.4, 0.4), (0.1, 0.4), (0.25, 0.3))
 _NEIGHBOURHOODS = ((0.5, 0.5), (0.35, 0.5), (0.25, 0.5), (0.5, 0.4), (0.35, 0.4), (0.25, 0.4))
 
-Tell = Callable[[str, float], None]  # what was tried, and the best value so far
+Tell = Callable[[float], None]  # told of every trial: the best value so far
 
 
 @dataclass(eq=False)
@@ -82,7 +82,7 @@ def choose_path(matrix: csr_matrix, judge: Judge, seed: int, tell: Tell) -> list
             part, weight, scores = mixes[k]
             chosen.append({**part.settings, "weight": weight})
             values = judged[k]
-        tell("parts together", float(values.mean()))
+        tell(float(values.mean()))
     return chosen
 
 
@@ -101,19 +101,15 @@ class _Search:
         """Ranks doubled while that helps, then the other exponents at the best rank."""
         n_users, n_items = self.matrix.shape
         most = max(1, min(_MOST_RANK, (min(n_users, n_items) + 1) // 2, _MOST_VECTORS // n_items))
-        rank, best = min(128, most), None
+        rank = min(128, most)
         user, item = _LOW_PASS[0]
-        while True:
-            ranks = [rank] if best is not None else sorted({max(1, rank // 4), max(1, rank // 2), rank})
-            wider = max(self._low_passes(user, item, rank, ranks), key=lambda one: one.value)
-            better = best is None or wider.value > best.value
-            best = wider if better else best
-            if not better or best.settings["rank"] < rank or rank == most:
-                break
+        best = _best(self._low_passes(user, item, rank, sorted({max(1, rank // 4), max(1, rank // 2), rank})))
+        while best.settings["rank"] == rank < most:
             rank = min(2 * rank, most)
+            best = _best([best, *self._low_passes(user, item, rank, [rank])])
         for user, item in _LOW_PASS[1:]:
             rank = best.settings["rank"]
-            best = max(best, *self._low_passes(user, item, rank, [rank]), key=lambda one: one.value)
+            best = _best([best, *self._low_passes(user, item, rank, [rank])])
         return best
 
     def _low_passes(self, user: float, item: float, rank: int, ranks: Sequence[int]) -> list[_Tried]:
@@ -157,5 +153,5 @@ class _Search:
         scores /= np.float32(spread(part, self.matrix))
         tried = _Tried(settings, scores, self.judge(scores))
         self._best = max(self._best, tried.value)
-        self._tell(str(settings["kind"]), self._best)
+        self._tell(self._best)
         return tried

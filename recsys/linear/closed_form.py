@@ -1,102 +1,155 @@
-"""item_weights: the item-item matrix that restores histories best, in closed form (EASE, EDLAE)."""
+"""closed_form: the item-item weights that restore histories best, without training (EASE, EDLAE).
+
+Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (WWW 2019), equation 8; dropout: Steck, "Autoencoders that
+don't overfit towards the Identity" (NeurIPS 2020), section 3; weights of users: degree normalisation as in DAN (Park et
+al., 2025).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.linalg import lapack
 from scipy.sparse import csr_matrix, diags
 
-from recsys.errors import TrainingError
+from recsys.linear.inverse import invert
 
-_EXACT = 12_000  # items up to which the inverse is made in float64
-_COLUMNS = 4_096  # of the dual form, made at once
+_EXACT = 12_000  # rows of the system up to which it is solved in float64: 1.2 GB
+_DUAL = 0.8  # users a item from which the side of the users is no longer the cheaper
+_BLOCK = 2**23  # numbers made at once: 32 MB of float32
+
+STAGES = 4  # counted, factorized, inverted, made into weights
+Tell = Callable[[int], None]  # how many stages are done
+
+
+@dataclass(frozen=True, eq=False)
+class ItemWeights:
+    """weights: (n_items, n_items) float32, C-ordered, B with a zero diagonal: scores of histories are x B.
+
+    diagonal: (n_items,) float32, P_jj. P itself needs no room of its own: P_ij = -B_ij P_jj off its diagonal.
+    """
+
+    weights: np.ndarray
+    diagonal: np.ndarray
+
+
+def closed_form(
+    matrix: csr_matrix, l2: float, dropout: float = 0.0, user_exponent: float = 0.0, tell: Tell = lambda stage: None
+) -> ItemWeights:
+    """B = I - P diag(1 / P_jj), P = (G + L)^-1, G = X' W X, L_jj = l2 + dropout / (1 - dropout) G_jj.
+
+    matrix: (n_users, n_items) CSR X of strengths above 0. l2 > 0: in units of interactions; 0 <= dropout < 1: the share
+    of every history that the weights learn to do without. user_exponent: see ``user_weights``. All but l2 at 0: EASE.
+
+    Solved on the smaller side, in float64 up to 12,000 rows and in float32 above: with fewer users than items by
+    Woodbury, P = L^-1 - L^-1 Y' (I + Y L^-1 Y')^-1 Y L^-1, Y = W^1/2 X. Time: the cube of the smaller side; memory: the
+    system beside B, together at most 2 B in float32 (3 B in float64, up to 12,000 rows). Raises TrainingError when the
+    system cannot be solved, or not accurately.
+    """
+    rows = csr_matrix(diags(np.sqrt(user_weights(matrix, user_exponent))) @ matrix, dtype=np.float64)
+    squares = np.asarray(rows.multiply(rows).sum(axis=0), dtype=np.float64).ravel()
+    penalty = l2 + dropout / (1 - dropout) * squares
+    solve = _dual if rows.shape[0] < _DUAL * rows.shape[1] else _primal
+    found = solve(rows, penalty, tell)
+    tell(4)
+    return found
 
 
 def item_weights(matrix: csr_matrix, l2: float, dropout: float = 0.0, user_exponent: float = 0.0) -> np.ndarray:
-    """(n_items, n_items) float32 B with a zero diagonal, for scores x B.
+    """The weights of ``closed_form``: (n_items, n_items) float32 B."""
+    return closed_form(matrix, l2, dropout, user_exponent).weights
 
-    B = I - P diag(1 / P_jj), P = (G + L)^-1, G = X' W X, L_ii = l2 + dropout / (1 - dropout) G_ii, W the users' weights
-    |u|^(-2 user_exponent) scaled so that they sum to the interactions' number. Both settings at 0: EASE (Steck,
-    "Embarrassingly Shallow Autoencoders", 2019, equation 8); dropout: EDLAE (Steck, "Autoencoders that don't overfit
-    towards the Identity", 2020); user_exponent: long histories count less (Park et al., DAN, 2025).
-    Solved on the side of the users where they are fewer than half the items. TrainingError where the system has no
-    Cholesky factor.
+
+def user_weights(matrix: csr_matrix, exponent: float) -> np.ndarray:
+    """(n_users,) float64: w_u = c |u|^(-2 exponent), |u| the sum of u's strengths; 0 for an empty history.
+
+    c makes the weighted strengths sum to what they were, so that l2 means the same for every exponent. Exponent 0: all
+    count 1; 1/2: every user counts the same in all, however long the history.
     """
-    rows = weighted(matrix, user_exponent)
-    squares = np.asarray(rows.multiply(rows).sum(axis=0), dtype=np.float64).ravel()
-    penalty = l2 + dropout / (1 - dropout) * squares
-    n_users, n_items = rows.shape
-    inverse = _dual(rows, penalty) if 2 * n_users < n_items else _primal(rows, penalty)
-    weights = inverse
-    diagonal = weights.diagonal().copy()
-    for start in range(0, n_items, _COLUMNS):
-        weights[:, start : start + _COLUMNS] /= -diagonal[start : start + _COLUMNS]
-    np.fill_diagonal(weights, 0)
-    return np.ascontiguousarray(weights, dtype=np.float32)
-
-
-def weighted(matrix: csr_matrix, user_exponent: float) -> csr_matrix:
-    """The rows scaled so that X'X of them is the weighted Gram matrix of ``item_weights``."""
     lengths = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
-    weights = np.maximum(lengths, 1e-12) ** (-2 * user_exponent)
-    weights *= lengths.sum() / max(float(weights @ lengths), 1e-300)
-    return csr_matrix(diags(np.sqrt(weights)) @ matrix)
+    weights = np.where(lengths > 0, lengths, np.inf) ** (-2 * exponent) if exponent else np.ones_like(lengths)
+    return weights * (lengths.sum() / max(float(weights @ lengths), np.finfo(np.float64).tiny))
 
 
-def _primal(rows: csr_matrix, penalty: np.ndarray) -> np.ndarray:
-    """(G + L)^-1 in place of G: the inverse from its Cholesky factor, a third of the work of any matrix's."""
-    n_items = len(penalty)
-    dtype = np.float64 if n_items <= _EXACT else np.float32
-    gram = np.zeros((n_items, n_items), dtype=dtype, order="F")
+def leave_one_out(form: ItemWeights, visible: csr_matrix, rows: csr_matrix, weights: np.ndarray) -> np.ndarray:
+    """(rows, n_items): what people of the training data would score had the weights been fitted without them.
+
+    rows: their histories as they were trained on; visible: the part of each that is scored; both (rows, n_items) CSR.
+    weights: (rows,) theirs, of ``user_weights`` of the whole training data. Exact where the penalty L stays what it was
+    (Sherman and Morrison): without x, P becomes P' = P + c v v', v = P x, c = w / (1 - w x'v), and the weights follow
+    from P' as they do from P. Scoring the training data itself with B instead would show it what it is asked for.
+    """
+    dtype = form.weights.dtype
+    diagonal = form.diagonal.astype(dtype)
+    shown = np.asarray(visible.toarray(), dtype=dtype)
+    through = (shown - visible.astype(dtype) @ form.weights) * diagonal  # x_vis P
+    known = rows.astype(dtype)
+    v = -(known @ form.weights)
+    v[_places(known)] += known.data
+    v *= diagonal
+    own = np.asarray(known.multiply(v).sum(axis=1), dtype=dtype).ravel()  # x'v, below 1 / w
+    w = np.asarray(weights, dtype=dtype)
+    c = (w / np.maximum(1 - w * own, np.finfo(dtype).eps))[:, None]
+    through += c * (shown * v).sum(axis=1, keepdims=True) * v
+    return shown - through / (diagonal + c * v * v)
+
+
+def gram(rows: csr_matrix, dtype: type) -> np.ndarray:
+    """(n, n) C-ordered R'R of an (m, n) CSR R, summed in float64, made by pieces of some 32 MB."""
+    n = rows.shape[1]
+    dense = np.empty((n, n), dtype=dtype)
     columns = rows.T.tocsr()
-    for start in range(0, n_items, _COLUMNS):
-        # Symmetric, so rows of the product are columns here.
-        gram[:, start : start + _COLUMNS] = (columns[start : start + _COLUMNS] @ rows).toarray().T
-    gram[np.diag_indices(n_items)] += penalty.astype(dtype)
-    inverse = _inverted(gram)
-    for start in range(0, n_items, _COLUMNS):  # LAPACK fills one triangle
-        stop = min(start + _COLUMNS, n_items)
-        inverse[stop:, start:stop] = inverse[start:stop, stop:].T
-        square = inverse[start:stop, start:stop]
-        square[:] = np.triu(square) + np.triu(square, 1).T
-    return inverse
+    for start, stop in _pieces(n):
+        dense[start:stop] = (columns[start:stop] @ rows).toarray()
+    return dense
 
 
-def _dual(rows: csr_matrix, penalty: np.ndarray) -> np.ndarray:
-    """The same through Woodbury: L^-1 - L^-1/2 Y' (I + Y Y')^-1 Y L^-1/2, Y = X L^-1/2."""
+def _primal(rows: csr_matrix, penalty: np.ndarray, tell: Tell) -> ItemWeights:
+    n_items = rows.shape[1]
+    inverse = gram(rows, np.float64 if n_items <= _EXACT else np.float32)
+    inverse[np.diag_indices(n_items)] += penalty
+    tell(1)
+    invert(inverse, lambda z: rows.T @ (rows @ z) + penalty * z, lambda: tell(2))
+    tell(3)
+    diagonal = inverse.diagonal().copy()
+    for start, stop in _pieces(n_items):
+        inverse[start:stop] /= -diagonal
+    np.fill_diagonal(inverse, 0)
+    return ItemWeights(inverse.astype(np.float32, copy=False), diagonal.astype(np.float32))
+
+
+def _dual(rows: csr_matrix, penalty: np.ndarray, tell: Tell) -> ItemWeights:
+    """With Y = W^1/2 X L^-1/2 and Q = Y' (I + Y Y')^-1 Y: P = L^-1/2 (I - Q) L^-1/2."""
+    n_users, n_items = rows.shape
     root = np.sqrt(penalty)
     scaled = csr_matrix(rows @ diags(1 / root))
-    kernel = np.asfortranarray((scaled @ scaled.T).toarray())
-    kernel[np.diag_indices(len(kernel))] += 1
-    factor, info = lapack.dpotrf(kernel, overwrite_a=True)
-    _check(info)
-    columns = scaled.T.tocsr()
-    inverse = np.empty((len(penalty), len(penalty)), dtype=np.float32)
-    for start in range(0, len(penalty), _COLUMNS):
-        piece = np.asfortranarray(columns[start : start + _COLUMNS].toarray().T)
-        solved, info = lapack.dpotrs(factor, piece, overwrite_b=True)
-        _check(info)
-        block = -(columns @ solved) / root[:, None] / root[start : start + _COLUMNS]
-        block[np.arange(start, start + block.shape[1]), np.arange(block.shape[1])] += (
-            1 / penalty[start : start + _COLUMNS]
-        )
-        inverse[:, start : start + _COLUMNS] = block
-    return inverse
+    kernel = gram(scaled.T.tocsr(), np.float64 if n_users <= _EXACT else np.float32)
+    kernel[np.diag_indices(n_users)] += 1
+    tell(1)
+    invert(kernel, lambda z: scaled @ (scaled.T @ z) + z, lambda: tell(2))
+    tell(3)
+    columns = scaled.T.tocsr().astype(kernel.dtype)
+    weights = np.empty((n_items, n_items), dtype=np.float32)
+    rest = np.empty(n_items)  # 1 - Q_jj
+    for start, stop in _pieces(n_items):
+        half = np.ascontiguousarray((columns[start:stop] @ kernel).T)  # (I + Y Y')^-1 Y, these columns
+        q = columns @ half
+        rest[start:stop] = 1 - q[np.arange(start, stop), np.arange(stop - start)]
+        weights[start:stop] = q.T / root[start:stop, None]
+    scale = (root / rest).astype(np.float32)
+    for start, stop in _pieces(n_items):
+        weights[start:stop] *= scale
+    np.fill_diagonal(weights, 0)
+    return ItemWeights(weights, (rest / penalty).astype(np.float32))
 
 
-def _inverted(gram: np.ndarray) -> np.ndarray:
-    """The upper triangle of the inverse of a symmetric matrix, in its memory."""
-    factor, invert = (lapack.dpotrf, lapack.dpotri) if gram.dtype == np.float64 else (lapack.spotrf, lapack.spotri)
-    upper, info = factor(gram, overwrite_a=True)
-    _check(info)
-    inverse, info = invert(upper, overwrite_c=True)
-    _check(info)
-    return inverse
+def _pieces(n: int) -> list[tuple[int, int]]:
+    """(start, stop) of blocks of rows of an (n, n) matrix."""
+    step = max(1, min(n, _BLOCK // n))
+    return [(start, min(start + step, n)) for start in range(0, n, step)]
 
 
-def _check(info: int) -> None:
-    if info != 0:
-        raise TrainingError(
-            "the closed form's matrix is not positive definite, so it has no inverse",
-            do="raise l2; 1 is small, and 0 leaves items nobody touched without an answer",
-        )
+def _places(rows: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """(row, column) of every stored entry."""
+    return np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)), rows.indices

@@ -14,7 +14,8 @@ _MOST_SCORES = 64 * 2**20  # rows x items judged: 256 MB of float32
 class Judge:
     """One metric on a fixed sample of the rows of a holdout that hide something.
 
-    given: (n, n_items) CSR, what to score. n is cut so that n x n_items stays below 64 million.
+    rows: (n,) which rows of the holdout; given: (n, n_items) CSR, what to score. n is cut so that n x n_items stays
+    below 64 million.
     """
 
     def __init__(self, holdout: Holdout, name: str, seed: int) -> None:
@@ -23,6 +24,7 @@ class Judge:
         most = max(1, _MOST_SCORES // holdout.given.shape[1])
         if len(asked) > most:
             asked = np.sort(np.random.default_rng(seed).choice(asked, most, replace=False))
+        self.rows = asked
         self.given, self._hidden = holdout.given[asked], holdout.hidden[asked]
 
     def __len__(self) -> int:

@@ -13,12 +13,15 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.errors import SettingError
+from recsys.linear.path import LinearPath
 from recsys.models.autoencoder_config import AutoencoderConfig
 from recsys.models.autoencoder_scoring import centred, decode, encode
 from recsys.models.checks import check_matrix, check_rows, in_range
 from recsys.models.presets import expanded
 from recsys.models.space import Range
 from recsys.recommender import FitOptions, State, top_n
+
+_LINEAR = "linear/"
 
 __all__ = ["Autoencoder", "AutoencoderConfig"]
 
@@ -29,7 +32,6 @@ class Autoencoder:
     name = "autoencoder"
     Config = AutoencoderConfig
     space = {
-        "weight_decay": Range(0.01, 10.0, log=True),
         "learning_rate": Range(1e-3, 1e-2, log=True),
         "dropout": Range(0.0, 0.8),
         "bottleneck": Range(100, 1000, log=True),
@@ -39,6 +41,7 @@ class Autoencoder:
     def __init__(self, config: AutoencoderConfig | None = None) -> None:
         self.config = config or AutoencoderConfig()
         self._arrays: State = {}
+        self._linear: LinearPath | None = None
 
     @staticmethod
     def expand(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,19 +50,23 @@ class Autoencoder:
 
     def fit(self, matrix: csr_matrix, options: FitOptions) -> Self:
         """Train. A conditional model needs ``options.attributes``: SettingError without, or of another shape."""
-        from recsys.training.loop import train_autoencoder  # torch: 1 s and 150 MB that scoring does without
+        from recsys.models.autoencoder_fit import fit_both
 
         check_matrix(matrix)
         if self.config.conditional:
             _check_attributes(options, matrix.shape[0])
-        return self.restore(train_autoencoder(matrix, self.config, options))
+        fitted = fit_both(matrix, self.config, options)
+        self.config, self._arrays, self._linear = fitted.config, fitted.deep, fitted.linear
+        return self
 
     def score(self, rows: csr_matrix, attributes: np.ndarray | None = None) -> np.ndarray:
         """(rows, n_items) float32. attributes: (rows, n_attributes) for a conditional model, NaN where unknown; without
         them everybody is as the average person of training was."""
         self._check(rows)
         known = centred(self._arrays, attributes, rows.shape[0])
-        return decode(self.config, self._arrays, encode(self.config, self._arrays, rows, known), known)
+        deep = decode(self.config, self._arrays, encode(self.config, self._arrays, rows, known), known)
+        mixture = self.config.mixture
+        return deep if self._linear is None or mixture is None else mixture(self._linear.score(rows), deep)
 
     def encode(self, rows: csr_matrix, attributes: np.ndarray | None = None) -> np.ndarray:
         """(rows, bottleneck) float32: the code of each history, of a variational model its mean."""
@@ -104,10 +111,13 @@ class Autoencoder:
         return vectors if vectors is None or self.config.decoder_layers else vectors[:, : self.config.bottleneck]
 
     def state(self) -> State:
-        return dict(self._arrays)
+        linear = {} if self._linear is None else self._linear.state()
+        return {**self._arrays, **{_LINEAR + name: value for name, value in linear.items()}}
 
     def restore(self, state: State) -> Self:
-        self._arrays = dict(state)
+        self._arrays = {name: value for name, value in state.items() if not name.startswith(_LINEAR)}
+        linear = {name.removeprefix(_LINEAR): value for name, value in state.items() if name.startswith(_LINEAR)}
+        self._linear = LinearPath.restore(linear) if linear else None
         return self
 
     def _check(self, rows: csr_matrix) -> None:

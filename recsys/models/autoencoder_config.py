@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recsys.errors import SettingError
+from recsys.models.blend import Blend
 from recsys.models.checks import in_range
 
 ACTIVATIONS = ("swish", "tanh", "relu", "sigmoid", "linear")
 CORRUPTIONS = ("masking", "gaussian", "salt-and-pepper")
 TARGETS = ("hidden", "all")
-STARTS = ("random", "spectral")
+STARTS = ("auto", "random", "spectral")
 LIKELIHOODS = ("multinomial", "bernoulli", "gaussian")
 
 _CHOICES = {
@@ -29,7 +31,13 @@ _CHOICES = {
 class AutoencoderConfig:
     """What the autoencoder is and how it learns. `recsys.models.presets` has named sets of these.
 
-    The network:
+    Its two paths:
+    - linear: the parts of the linear path (`recsys.linear.path`), each with its kind, weight and settings; auto: chosen
+      on held-out rows; none: the deep path alone.
+    - blend: share of the deep path in the scores, and the temperature of its probabilities (`recsys.models.blend`);
+      auto: chosen on held-out rows. A share of 0 leaves the linear path alone.
+
+    The deep network:
     - layers: widths of the encoder's hidden layers; none makes the code straight from the items.
     - bottleneck: width of the code. decoder_layers: widths of the decoder's hidden layers.
     - dense: each of the encoder's layers sees all layers before it, not only the last.
@@ -53,14 +61,19 @@ class AutoencoderConfig:
     - conditional: encoder and decoder are told the attributes of the person (FitOptions.attributes).
     - contractive: weight of the code's slope with respect to the history.
 
-    Its training: start (random, or spectral: first layer and decoder from a truncated SVD), negatives (items drawn for
-    a step's likelihood beside its targets; 0: the whole catalogue), learning_rate, weight_decay, batch_size, epochs (at most), patience (epochs without a better one
-    before stopping), average (decay of the running average of the weights that is kept as the model; 0: none).
+    Its training: start (random; spectral: first layer and decoder from a truncated SVD; auto: spectral from 20,000
+    items on), negatives (items drawn for a step's likelihood beside its targets; 0: the whole catalogue; None: 0, from
+    20,000 items on 6,000), learning_rate, weight_decay (None: 2, on small data chosen on held-out rows), batch_size,
+    epochs (at most), patience (epochs without a better one before stopping), average (decay of the running average of
+    the weights that is kept as the model; 0: none).
 
     The defaults were chosen on validation users of MovieLens 1M (docs/experiments.md). The weight decay is far above
     what is usual, and most of the quality: a history of a hundred items must not be learnt by heart.
     Raises SettingError, by name, for a setting out of its range or settings that contradict each other.
     """
+
+    linear: str | Sequence[Mapping[str, Any]] = "auto"
+    blend: str | Mapping[str, Any] = "auto"
 
     layers: Sequence[int] = (600, 600, 600, 600)
     bottleneck: int = 300
@@ -88,10 +101,10 @@ class AutoencoderConfig:
     conditional: bool = False
     contractive: float = 0.0
 
-    start: str = "random"
-    negatives: int = 0
+    start: str = "auto"
+    negatives: int | None = None
     learning_rate: float = 4e-3
-    weight_decay: float = 2.0
+    weight_decay: float | None = None
     batch_size: int = 512
     epochs: int = 50
     patience: int = 15
@@ -100,6 +113,7 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         for name in ("layers", "decoder_layers"):
             object.__setattr__(self, name, _widths(name, getattr(self, name)))  # JSON brings a list back
+        self._check_paths()
         for name, choices in _CHOICES.items():
             _one_of(name, getattr(self, name), choices)
         in_range("bottleneck", self.bottleneck, 1, 65_536, whole=True)
@@ -112,9 +126,11 @@ class AutoencoderConfig:
         in_range("beta", self.beta, 0, 1e6)
         in_range("anneal_steps", self.anneal_steps, 0, whole=True)
         in_range("contractive", self.contractive, 0, 1e6)
-        in_range("negatives", self.negatives, 0, whole=True)
+        if self.negatives is not None:
+            in_range("negatives", self.negatives, 0, whole=True)
         in_range("learning_rate", self.learning_rate, 0, 100)
-        in_range("weight_decay", self.weight_decay, 0, 100)
+        if self.weight_decay is not None:
+            in_range("weight_decay", self.weight_decay, 0, 100)
         in_range("batch_size", self.batch_size, 1, whole=True)
         in_range("epochs", self.epochs, 1, whole=True)
         in_range("patience", self.patience, 1, whole=True)
@@ -124,6 +140,29 @@ class AutoencoderConfig:
                 f"code_activation must be linear where variational is true, not '{self.code_activation}'",
                 do="a variational code is the mean of a normal distribution: leave code_activation out",
             )
+
+    @property
+    def parts(self) -> Sequence[Mapping[str, Any]]:
+        """The settings of the linear path's parts, none while they are open."""
+        return () if isinstance(self.linear, str) else self.linear
+
+    @property
+    def mixture(self) -> Blend | None:
+        """How the paths are blended, None while that is open."""
+        return None if isinstance(self.blend, str) else Blend.of(self.blend)
+
+    def _check_paths(self) -> None:
+        if isinstance(self.linear, str):
+            _one_of("linear", self.linear, ("auto", "none"))
+        else:
+            object.__setattr__(self, "linear", tuple(dict(one) for one in self.linear))
+            for one in self.linear:
+                if not isinstance(one, Mapping) or "kind" not in one or "weight" not in one:
+                    raise SettingError(f"a part of linear needs a kind and a weight, not {one!r}")
+        if isinstance(self.blend, str):
+            _one_of("blend", self.blend, ("auto",))
+        else:
+            Blend.of(self.blend)
 
     def _check_corruption(self) -> None:
         hides = self.targets == "hidden"  # there must be something to find

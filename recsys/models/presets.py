@@ -15,6 +15,9 @@ from recsys.errors import SettingError
 # A multilayer perceptron trained to restore the whole of a history that input dropout has thinned. Liang et al. 2018,
 # section 4.4: tanh, dropout of half the input, batches of 500 people, Adam; the rate is that of their published code.
 _CLASSIC: dict[str, Any] = {
+    "linear": "none",
+    "start": "random",
+    "negatives": 0,
     "dense": False,
     "activation": "tanh",
     "norm": False,
@@ -45,6 +48,8 @@ _MULT_VAE: dict[str, Any] = {
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
+    # The deep path of the default, alone.
+    "deep": {"linear": "none"},
     # The usual yardstick: Mult-DAE with the hidden layers of the paper's example.
     "plain-600-200-600": {
         **_CLASSIC,

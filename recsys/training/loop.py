@@ -22,14 +22,16 @@ from recsys.training.checkpoint import Keeper, Snapshot
 from recsys.training.corruption import Corruption
 from recsys.training.device import choose_device, product_dtype, threads_for
 from recsys.training.distributed import Processes
-from recsys.training.network import DenoisingNetwork, attribute_mean
 from recsys.training.negatives import Negatives
+from recsys.training.network import DenoisingNetwork, attribute_mean
 from recsys.training.objective import Objective
 from recsys.training.start import spectral_start
 from recsys.training.validation import Validation, spare
 
 if TYPE_CHECKING:
     from recsys.models.autoencoder import AutoencoderConfig
+
+_DECAY = 2.0  # where a config leaves it open
 
 
 def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions) -> State:
@@ -96,7 +98,10 @@ class _Run:
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim == 1]
         self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+            [
+                {"params": matrices, "weight_decay": _DECAY if config.weight_decay is None else config.weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
             lr=config.learning_rate,
             fused=True,
         )

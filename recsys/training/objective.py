@@ -57,7 +57,8 @@ class Objective:
             decoded = network.decode(code, corrupted.shown)
         if config.contractive:
             beside.append(config.contractive * squared_slopes(network, corrupted.shown))
-        weight, bias = network.decoder_weight, network.decoder_bias
+        weight: Tensor = network.decoder_weight
+        bias: Tensor = network.decoder_bias
         if self._negatives is not None:
             items, log_chance, corrupted = self._negatives(corrupted)
             # A constant in the targets' own logits, which it moves too, and exactly what the denominator needs.

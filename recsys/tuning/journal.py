@@ -54,11 +54,13 @@ class Running:
 
     def __init__(self, study: optuna.Study, trial: optuna.Trial, settings: Mapping[str, Any]) -> None:
         self._study, self._trial, self.settings = study, trial, settings
-        self._latest = math.nan
+        self._step, self._latest = 0, math.nan
 
     def report(self, step: int, value: float) -> None:
-        self._latest = value
-        self._trial.report(value, step)
+        """A step told before is not told again: a fit may go through several phases, each counting from 1."""
+        if step > self._step:
+            self._step, self._latest = step, value
+            self._trial.report(value, step)
 
     def hopeless(self) -> bool:
         """Is its best value so far below the median of the other trials' at this step (Optuna's median rule)?"""
@@ -113,9 +115,11 @@ class Journal:
         last = trials[-1] if trials else None
         if last is not None and last.state == TrialState.FAIL:
             self._study.enqueue_trial({**last.system_attrs.get("fixed_params", {}), **last.params})
+        elif last is not None and last.state == TrialState.WAITING:
+            pass  # killed between the two steps of asking
         elif n_settled < _FIRST_TRIALS:
             self._study.enqueue_trial(self._near_start(_NEAR if n_settled else 0.0, n_settled))
-        seed = int(np.random.SeedSequence([self._seed, n_settled]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self._seed, len(trials)]).generate_state(1)[0])
         self._study.sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=0)
         trial = self._study.ask(self._distributions)
         settings = {name: _value(one, trial.params[name]) for name, one in self._space.items()}
