@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,6 +74,16 @@ class Processes:
         every = [torch.empty_like(value) for _ in range(self.size)]
         dist.all_gather(every, value)
         return every
+
+    def check_same(self, what: Mapping[str, Any]) -> None:
+        """TrainingError, in every process, unless all have the same JSON values: else they would wait for ever."""
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).digest()
+        every = self.gathered(torch.frombuffer(bytearray(digest), dtype=torch.uint8))
+        if any(not torch.equal(one, every[0]) for one in every):
+            raise TrainingError(
+                "the processes that are to train one network have different data or settings",
+                do="give all of them the same files, settings and seed",
+            )
 
     def total_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Each parameter's gradient becomes the sum over the processes; one that a process has not counts as 0."""

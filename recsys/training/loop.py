@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import TrainingError
 from recsys.recommender import FitOptions, Progress, State
 from recsys.training.batches import DeviceRows
-from recsys.training.checkpoint import Keeper, Snapshot
+from recsys.training.checkpoint import Keeper, Snapshot, fingerprint
 from recsys.training.corruption import Corruption
 from recsys.training.device import choose_device, product_dtype, threads_for
 from recsys.training.distributed import Processes
@@ -43,15 +43,18 @@ def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: Fi
     With ``options.checkpoint`` an interrupted training goes on where it was, to the same result bit by bit. In a
     process group (`recsys.training.distributed.joined`) every process calls this with the same arguments, trains on
     its part of each batch, and gets the same arrays; only process 0 tells of progress and writes.
-    Raises TrainingError for a device that is absent, for a loss that is not finite, and for a checkpoint that is
-    damaged or of another training; SettingError for a metric that does not exist.
+    Raises TrainingError for a device that is absent, for a loss that is not finite, for a checkpoint that is damaged or
+    of another training, and for processes that differ; SettingError for a metric that does not exist.
     """
     device = choose_device(options.device)
     processes = Processes.present()
     train, attributes, holdout = spare(matrix, options)
     how = {"config": asdict(config), "device": device.type, "metric": options.metric, "seed": options.seed}
     judged = (holdout.given, holdout.hidden, holdout.attributes) if holdout is not None else ()
-    keeper = Keeper(options.checkpoint, processes, how, [train, attributes, *judged])
+    data = [train, attributes, *judged]
+    if processes.size > 1:
+        processes.check_same({**how, "data": fingerprint(data)})
+    keeper = Keeper(options.checkpoint, processes, how, data)
     with _seeded(options.seed, device):
         validation = Validation(holdout, device, options.metric, processes) if holdout is not None else None
         run = _Run(train, attributes if config.conditional else None, config, device, processes, options.seed)

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,6 +113,9 @@ def worker(folder: Path) -> None:
             np.savez(folder / "same.npz", **state)
         found["told of the same"] = facts(progress)
 
+        with pytest.raises(TrainingError, match="different data or settings"):
+            told(replace(CONFIG, layers=[16 + processes.rank]))
+
         encode = DenoisingNetwork.encode
 
         def broken(network: DenoisingNetwork, visible: Batch) -> torch.Tensor:
@@ -202,6 +206,7 @@ def test_an_interrupted_training_of_two_goes_on_to_the_same_bits(two):
 
 
 def test_a_loss_that_is_not_finite_in_one_process_stops_both(two):
+    # That they have come so far shows, too, that both refused to train networks of different widths together.
     assert [process["error"] for process in two[0]] == ["the loss became nan at step 1 of 36"] * 2
 
 
