@@ -16,12 +16,14 @@ from recsys.errors import SettingError
 from recsys.linear.path import LinearPath
 from recsys.models.autoencoder_config import AutoencoderConfig
 from recsys.models.autoencoder_scoring import centred, decode, encode
+from recsys.models.blend import Blend
 from recsys.models.checks import check_matrix, check_rows, in_range
 from recsys.models.presets import expanded
 from recsys.models.space import Range
 from recsys.recommender import FitOptions, State, top_n
 
-_LINEAR = "linear/"
+_LINEAR = "linear/"  # starts the names of the linear path's arrays in the state
+_BLEND = "blend"
 
 __all__ = ["Autoencoder", "AutoencoderConfig"]
 
@@ -42,6 +44,7 @@ class Autoencoder:
         self.config = config or AutoencoderConfig()
         self._arrays: State = {}
         self._linear: LinearPath | None = None
+        self._blend = Blend(1.0, None)
 
     @staticmethod
     def expand(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +60,7 @@ class Autoencoder:
             _check_attributes(options, matrix.shape[0])
         fitted = fit_both(matrix, self.config, options)
         self.config, self._arrays, self._linear = fitted.config, fitted.deep, fitted.linear
+        self._blend = fitted.config.mixture or self._blend
         return self
 
     def score(self, rows: csr_matrix, attributes: np.ndarray | None = None) -> np.ndarray:
@@ -65,8 +69,7 @@ class Autoencoder:
         self._check(rows)
         known = centred(self._arrays, attributes, rows.shape[0])
         deep = decode(self.config, self._arrays, encode(self.config, self._arrays, rows, known), known)
-        mixture = self.config.mixture
-        return deep if self._linear is None or mixture is None else mixture(self._linear.score(rows), deep)
+        return deep if self._linear is None else self._blend(self._linear.score(rows), deep)
 
     def encode(self, rows: csr_matrix, attributes: np.ndarray | None = None) -> np.ndarray:
         """(rows, bottleneck) float32: the code of each history, of a variational model its mean."""
@@ -111,13 +114,17 @@ class Autoencoder:
         return vectors if vectors is None or self.config.decoder_layers else vectors[:, : self.config.bottleneck]
 
     def state(self) -> State:
-        linear = {} if self._linear is None else self._linear.state()
-        return {**self._arrays, **{_LINEAR + name: value for name, value in linear.items()}}
+        if self._linear is None:
+            return dict(self._arrays)
+        linear = {_LINEAR + name: value for name, value in self._linear.state().items()}
+        return {**self._arrays, **linear, _BLEND: self._blend.state()}
 
     def restore(self, state: State) -> Self:
-        self._arrays = {name: value for name, value in state.items() if not name.startswith(_LINEAR)}
         linear = {name.removeprefix(_LINEAR): value for name, value in state.items() if name.startswith(_LINEAR)}
         self._linear = LinearPath.restore(linear) if linear else None
+        if self._linear is not None:
+            self._blend = Blend.restore(state[_BLEND])
+        self._arrays = {k: value for k, value in state.items() if not k.startswith(_LINEAR) and k != _BLEND}
         return self
 
     def _check(self, rows: csr_matrix) -> None:

@@ -42,6 +42,15 @@ class Blend:
     def settings(self) -> dict[str, Any]:
         return asdict(self)
 
+    def state(self) -> np.ndarray:
+        """(2,) float64: share and temperature, NaN for none."""
+        return np.array([self.share, np.nan if self.temperature is None else self.temperature])
+
+    @classmethod
+    def restore(cls, state: np.ndarray) -> Self:
+        share, temperature = state.tolist()
+        return cls(share, None if np.isnan(temperature) else temperature)
+
     def __call__(self, linear: np.ndarray, deep: np.ndarray) -> np.ndarray:
         """(rows, n_items) float32 from the scores of both paths."""
         if self.share == 1:
