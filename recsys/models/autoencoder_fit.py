@@ -50,7 +50,8 @@ def fit_both(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions)
     config = _sized(config, train)
     small = holdout is not None and config.linear != "none" and train.nnz <= _SMALL
     told = _Told(options, config, len(_decays(config, train)) + 1 if small else 1)
-    learning = replace(options, validation=holdout, attributes=attributes, on_progress=told.of_deep)
+    stage = options.checkpoint and options.checkpoint.stage("deep")
+    learning = replace(options, validation=holdout, attributes=attributes, on_progress=told.of_deep, checkpoint=stage)
     if config.linear == "none":
         config = replace(config, weight_decay=_decays(config, train)[0])
         deep = train_autoencoder(train, config, learning)
@@ -158,7 +159,8 @@ def _deep(
     best: tuple[float, AutoencoderConfig, State] | None = None
     for decay in _decays(config, trial.matrix):
         one = replace(config, weight_decay=decay)
-        options = replace(learning, attributes=trial.attributes)
+        stage = learning.checkpoint and learning.checkpoint.stage(f"decay-{decay:g}")
+        options = replace(learning, attributes=trial.attributes, checkpoint=stage)
         deep = train_autoencoder(trial.matrix, one, options)
         known_here = centred(deep, known, len(judge))
         logits = decode(one, deep, encode(one, deep, judge.given, known_here), known_here)
@@ -178,7 +180,7 @@ class _Told:
     """Several stages told as one: the steps behind and ahead, and the seconds that those ahead will take at most."""
 
     def __init__(self, options: FitOptions, config: AutoencoderConfig, trainings: int) -> None:
-        self._tell, self._metric = options.on_progress, options.metric
+        self._tell, self._metric, self._checkpoint = options.on_progress, options.metric, options.checkpoint
         self._epochs = config.epochs
         self._trials = _LINEAR_TRIALS if config.linear == "auto" else 0
         self._trainings = trainings  # still to come, the present one included
@@ -208,6 +210,8 @@ class _Told:
         self._best = value
 
     def done(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.clear()
         self._say(0, None, None, 0.0)
 
     def _say(self, ahead: int, loss: float | None, value: float | None, left: float | None) -> None:

@@ -15,7 +15,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recsys.errors import TrainingError
-from recsys.models.autoencoder import AutoencoderConfig
+from recsys.models.autoencoder import Autoencoder, AutoencoderConfig
 from recsys.recommender import Checkpoint, FitOptions, Holdout, Progress
 from recsys.training import checkpoint
 from recsys.training.checkpoint import Snapshot, fingerprint, read, write
@@ -172,6 +172,29 @@ def test_stages_of_one_fit_are_gone_on_from_one_by_one_and_cleared_at_its_end(ta
     assert [p.step for p in rest] == [4, 5, 6]
     assert same(wide, trained(tastes)[0])
     assert same(narrow, trained(tastes, config=configs["narrow"])[0])
+    assert list(place.path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("stop_at", [2, 6, 9])
+def test_a_whole_fit_interrupted_in_any_of_its_trainings_ends_as_if_it_had_not_been(tastes, place, stop_at):
+    config = replace(CONFIG, epochs=3, weight_decay=None)  # one training a weight decay, and the last on everybody
+
+    def fit(place=None, stop=None):
+        epochs = []
+
+        def watch(progress):
+            epochs.append(progress)
+            if progress.loss is not None and sum(p.loss is not None for p in epochs) == stop:
+                raise Interrupted
+
+        model = Autoencoder(config)
+        model.fit(tastes, FitOptions(device="cpu", on_progress=watch, checkpoint=place))
+        return model.state()
+
+    with pytest.raises(Interrupted):
+        fit(place, stop_at)
+    assert list(place.path.parent.iterdir())
+    assert same(fit(place), fit())
     assert list(place.path.parent.iterdir()) == []
 
 
