@@ -75,13 +75,13 @@ def choose_path(matrix: csr_matrix, judge: Judge, seed: int, tell: Tell) -> list
     chosen, scores, values = [{**first.settings, "weight": 1.0}], first.scores, first.values
     for tried in kinds[1:]:
         # Which neighbourhood is best alone says little about which is best beside something else.
-        mixes = [(one, weight, scores + np.float32(weight) * one.scores) for one in tried for weight in _WEIGHTS]
-        judged = [judge(mixed) for _, _, mixed in mixes]
+        mixes = [(one, weight) for one in tried for weight in _WEIGHTS]
+        judged = [judge(scores + np.float32(weight) * one.scores) for one, weight in mixes]
         k = int(np.argmax([one.mean() for one in judged]))
         if clearly_better(judged[k], values):
-            part, weight, scores = mixes[k]
+            part, weight = mixes[k]
             chosen.append({**part.settings, "weight": weight})
-            values = judged[k]
+            scores, values = scores + np.float32(weight) * part.scores, judged[k]
         tell(float(values.mean()))
     return chosen
 

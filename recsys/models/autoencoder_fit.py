@@ -53,10 +53,9 @@ def fit_both(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions)
     stage = options.checkpoint and options.checkpoint.stage("deep")
     learning = replace(options, validation=holdout, attributes=attributes, on_progress=told.of_deep, checkpoint=stage)
     if config.linear == "none":
-        config = replace(config, weight_decay=_decays(config, train)[0])
-        deep = train_autoencoder(train, config, learning)
-        told.done()
-        return Fitted(replace(config, blend=Blend(1.0, None).settings()), None, deep)
+        config = replace(config, weight_decay=_decays(config, train)[0], blend=Blend(1.0, None).settings())
+        deep = train_autoencoder(train, config, replace(learning, on_progress=options.on_progress))
+        return Fitted(config, None, deep)
     if holdout is None:
         config = _unchosen(config, train)
         deep = train_autoencoder(train, config, learning)
