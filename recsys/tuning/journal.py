@@ -119,7 +119,7 @@ class Journal:
             pass  # killed between the two steps of asking
         elif n_settled < _FIRST_TRIALS:
             self._study.enqueue_trial(self._near_start(_NEAR if n_settled else 0.0, n_settled))
-        seed = int(np.random.SeedSequence([self._seed, len(trials)]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self._seed, n_settled]).generate_state(1)[0])
         self._study.sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=0)
         trial = self._study.ask(self._distributions)
         settings = {name: _value(one, trial.params[name]) for name, one in self._space.items()}

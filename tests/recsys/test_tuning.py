@@ -21,7 +21,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import AlreadyRunning, DataError, SettingError, TrainingError
 from recsys.models import MODELS, create, model_class
 from recsys.models.space import Choice, Range
-from recsys.recommender import Holdout
+from recsys.recommender import FitOptions, Holdout
 from recsys.tuning.budget import Budget
 from recsys.tuning.search import TunedConfig, TuningStep
 from recsys.tuning.tune import spare, tune
@@ -223,7 +223,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 from recsys.models import MODELS
-from recsys.recommender import Holdout
+from recsys.recommender import FitOptions, Holdout
 from recsys.tuning.budget import Budget
 from recsys.tuning.tune import tune
 MODELS["dial"] = "dial:Dial"
@@ -240,6 +240,23 @@ tune("dial", train, Holdout(given, hidden), Budget(None, 6), Path("tuning"))
     assert (resumed.chosen, resumed.value, resumed.trials) == (whole.chosen, whole.value, 6)
 
 
+@pytest.mark.parametrize("settled", [0, 1, 4])
+def test_a_search_killed_while_it_asks_asks_again(
+    search: Tuner, dial: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: int
+) -> None:
+    """Cut off after every line of the journal that a question writes."""
+    search(5)
+    asked, path = tried(dial), journal(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    told = [n for n, line in enumerate(lines) if json.loads(line).get("op_code") == 6 and b'"state":1' in line]
+    after = told[settled - 1] + 1 if settled else 1
+    for cut in range(after, told[settled]):
+        path.write_bytes(b"".join(lines[:cut]))
+        dial.FITS.clear()
+        assert search(5).trials == 5
+        assert tried(dial) == asked[settled:]
+
+
 def test_a_hopeless_fit_is_given_up_and_never_chosen(search: Tuner, dial: ModuleType) -> None:
     steps: list[TuningStep] = []
     found = search(14, start={"steps": 10, "volume": 20.0, "side": "right"}, watch=steps.append)
@@ -251,6 +268,17 @@ def test_a_hopeless_fit_is_given_up_and_never_chosen(search: Tuner, dial: Module
     done = [trial for trial in settled if trial.outcome == "done"]
     assert found.value == max(trial.value for trial in done if trial.value is not None)
     assert found.chosen in [trial.settings for trial in done]
+
+
+def test_a_fit_of_several_phases_is_heard(search: Tuner, dial: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = dial.Dial.fit
+
+    def twice(model: Any, matrix: csr_matrix, options: FitOptions) -> Any:
+        once(model, matrix, options)
+        return once(model, matrix, options)
+
+    monkeypatch.setattr(dial.Dial, "fit", twice)
+    assert search(5, start={"steps": 4}).trials == 5
 
 
 def test_the_first_trials_are_never_pruned(search: Tuner, dial: ModuleType) -> None:
