@@ -41,25 +41,8 @@ class Neighbours:
 
     @classmethod
     def fit(cls, matrix: csr_matrix, user_exponent: float, item_exponent: float, most: int) -> Self:
-        """Made a block of items at a time, so that memory is bounded by the block and by what is kept."""
-        n_items = matrix.shape[1]
-        most = max(1, min(most, _MOST_KEPT // n_items))
-        rows = normalised(matrix, user_exponent, item_exponent)
-        by_item = rows.T.tocsr()
-        lengths = np.diff(rows.indptr).astype(np.float64)
-        reached = np.cumsum(np.asarray(by_item.astype(bool) @ lengths).ravel())  # pairs before merging, an upper bound
-        blocks, start = [], 0
-        while start < n_items:
-            before = reached[start - 1] if start else 0.0
-            stop = max(start + 1, int(np.searchsorted(reached, before + _MOST_PAIRS, side="right")))
-            block = csr_matrix(by_item[start:stop] @ rows)
-            blocks.append(_strongest(block, start, most))
-            start = stop
-        indptr = np.zeros(n_items + 1, dtype=np.int64)
-        np.cumsum(np.concatenate([sizes for sizes, _, _ in blocks]), out=indptr[1:])
-        indices = np.concatenate([indices for _, indices, _ in blocks])
-        data = np.concatenate([data for _, _, data in blocks])
-        return cls(csr_matrix((data, indices, indptr), shape=(n_items, n_items)))
+        most = max(1, min(most, _MOST_KEPT // matrix.shape[1]))
+        return cls(strongest_pairs(normalised(matrix, user_exponent, item_exponent), most))
 
     def score(self, rows: csr_matrix) -> np.ndarray:
         return np.asarray((rows @ self.pairs).toarray(), dtype=np.float32)
@@ -71,6 +54,28 @@ class Neighbours:
     def restore(cls, state: State) -> Self:
         n = len(state["indptr"]) - 1
         return cls(csr_matrix((state["data"], state["indices"], state["indptr"]), shape=(n, n)))
+
+
+def strongest_pairs(rows: csr_matrix, most: int) -> csr_matrix:
+    """(n_items, n_items) CSR: R'R of (n_users, n_items) float32 R, no diagonal, each row's ``most`` largest values.
+
+    Made a block of items at a time, so that memory is bounded by the block and by what is kept.
+    """
+    n_items = rows.shape[1]
+    by_item = rows.T.tocsr()
+    lengths = np.diff(rows.indptr).astype(np.float64)
+    reached = np.cumsum(np.asarray(by_item.astype(bool) @ lengths).ravel())  # pairs before merging, an upper bound
+    blocks, start = [], 0
+    while start < n_items:
+        before = reached[start - 1] if start else 0.0
+        stop = max(start + 1, int(np.searchsorted(reached, before + _MOST_PAIRS, side="right")))
+        blocks.append(_strongest(csr_matrix(by_item[start:stop] @ rows), start, most))
+        start = stop
+    indptr = np.zeros(n_items + 1, dtype=np.int64)
+    np.cumsum(np.concatenate([sizes for sizes, _, _ in blocks]), out=indptr[1:])
+    indices = np.concatenate([indices for _, indices, _ in blocks])
+    data = np.concatenate([data for _, _, data in blocks])
+    return csr_matrix((data, indices, indptr), shape=(n_items, n_items))
 
 
 def _strongest(block: csr_matrix, first: int, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
