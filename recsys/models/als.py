@@ -13,7 +13,6 @@ from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from recsys.errors import TrainingError
 from recsys.models.checks import check_matrix, check_rows, in_range
@@ -22,6 +21,7 @@ from recsys.recommender import FitOptions, Progress, State
 
 _BLOCK = 64  # people solved together: at 256 factors their systems take 32 MB
 _MANY = 16  # people from which limiting BLAS's threads, a millisecond, pays
+_POWERS = 100  # at most, of the matrix, for its largest singular value
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,25 @@ def _pull(matrix: csr_matrix, config: ALSConfig) -> float:
     ALS keeps a direction of the matrix only while alpha * (its singular value) is above the regularization, so a value
     tuned on a large matrix leaves nothing of a small one. On MovieLens 1M the cap is 168 and changes nothing.
     """
-    if min(matrix.shape) < 3:
-        largest = float(np.linalg.norm(matrix.toarray(), 2))
-    else:
-        smaller = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-        n = smaller.shape[0]
-        product = LinearOperator((n, n), matvec=lambda v: smaller @ (smaller.T @ v), dtype=np.float64)
-        # A fixed start: otherwise ARPACK draws one, and two fits with one seed would differ in the last digits.
-        largest = float(eigsh(product, k=1, v0=np.ones(n), tol=1e-3, return_eigenvectors=False)[0]) ** 0.5
-    return min(config.regularization, 0.1 * config.alpha * largest)
+    return min(config.regularization, 0.1 * config.alpha * _largest(matrix))
+
+
+def _largest(matrix: csr_matrix) -> float:
+    """The largest singular value, a little low where the next is nearly as large; by power iteration.
+
+    Not by ARPACK: on a matrix of few distinct singular values it begins again from a vector of its own drawing, and two
+    fits with one seed differ in the last digits.
+    """
+    smaller = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    direction = np.ones(smaller.shape[0])  # strengths are above 0, so the leading vector is never at right angles to it
+    square = 0.0
+    for _ in range(_POWERS):
+        direction /= np.sqrt(np.square(direction).sum())
+        direction = smaller @ (smaller.T @ direction)
+        before, square = square, float(np.sqrt(np.square(direction).sum()))
+        if square <= before * (1 + 1e-6):
+            break
+    return square**0.5
 
 
 def _one_blas_thread() -> AbstractContextManager[object]:

@@ -17,6 +17,7 @@ from recsys.training.network import attribute_mean
 
 N_USERS, N_ITEMS = 400, 40
 CONFIG = AutoencoderConfig(
+    linear="none",
     layers=[16],
     bottleneck=8,
     dropout=0.2,

@@ -85,7 +85,14 @@ def test_the_penalty_makes_a_code_that_moves_less():
     user, item = np.indices((180, 40))  # too few to hold any out: every epoch is trained
     tastes = csr_matrix(((user % 4 == item % 4) & (rng.random((180, 40)) < 0.5)).astype(np.float32))
     config = AutoencoderConfig(
-        layers=[], bottleneck=6, code_activation="sigmoid", dropout=0.0, weight_decay=0.0, learning_rate=0.05, epochs=40
+        linear="none",
+        layers=[],
+        bottleneck=6,
+        code_activation="sigmoid",
+        dropout=0.0,
+        weight_decay=0.0,
+        learning_rate=0.05,
+        epochs=40,
     )
     norms = {}
     for weight in (0.0, 0.1):

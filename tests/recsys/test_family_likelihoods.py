@@ -212,6 +212,7 @@ def tastes() -> csr_matrix:
 def test_scores_are_what_the_likelihood_says_they_are(tastes, settings):
     """Of a person's own taste each item not shown is touched with probability 1/2, of the other tastes none is."""
     config = AutoencoderConfig(
+        linear="none",
         layers=[32],
         bottleneck=8,
         dropout=0.0,
@@ -244,7 +245,14 @@ def test_scores_are_what_the_likelihood_says_they_are(tastes, settings):
 
 def test_more_confidence_in_what_was_touched_raises_the_scores(tastes):
     config = AutoencoderConfig(
-        layers=[16], bottleneck=8, dropout=0.0, weight_decay=0.0, learning_rate=0.01, epochs=15, likelihood="gaussian"
+        linear="none",
+        layers=[16],
+        bottleneck=8,
+        dropout=0.0,
+        weight_decay=0.0,
+        learning_rate=0.01,
+        epochs=15,
+        likelihood="gaussian",
     )
     plain, trusting = (
         Autoencoder(replace(config, confidence=c)).fit(tastes, FitOptions(device="cpu")).score(tastes) for c in (1, 10)

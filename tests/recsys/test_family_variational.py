@@ -22,6 +22,7 @@ from recsys.training.variational import annealed, divergence, reparameterised
 CPU = torch.device("cpu")
 OPTIONS = FitOptions(device="cpu")
 CONFIG = AutoencoderConfig(
+    linear="none",
     layers=[32],
     bottleneck=4,
     dropout=0.0,

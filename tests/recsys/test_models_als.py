@@ -79,6 +79,17 @@ def test_a_regularization_the_matrix_can_bear_is_used_as_given(histories):
     assert kept == [0.5]
 
 
+def test_the_cap_is_a_tenth_of_the_strongest_direction_and_the_same_in_every_fit():
+    user, item = np.indices((60, 30))
+    few_values = csr_matrix(((user % 2 == item % 2) & (item != user % 30)).astype(np.float32))  # ARPACK restarts here
+    config = ALSConfig(factors=2, regularization=1e6, iterations=1)
+    for matrix in (few_values, few_values.T.tocsr(), few_values[:1], few_values[:, 2:3]):
+        models = [ALS(config).fit(matrix, FitOptions()) for _ in range(10)]
+        found = {model.state()["regularization"][0] for model in models}
+        assert max(found) == pytest.approx(0.1 * 5.0 * np.linalg.norm(matrix.toarray(), 2), rel=1e-4)
+        assert len(found) == 1
+
+
 def test_the_width_is_never_more_than_the_matrix_can_carry(histories):
     assert ALS().fit(histories[:10], FitOptions()).state()["items"].shape == (120, 10)
 
