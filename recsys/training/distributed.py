@@ -110,7 +110,7 @@ def joined(device: str) -> Iterator[Processes]:
     if not dist.is_available():
         raise TrainingError("this torch is built without torch.distributed", do="start it without torchrun")
     if chosen.type == "cuda":
-        local = dist.get_node_local_rank()
+        local = dist.get_node_local_rank(fallback_rank=0)
         if local >= torch.cuda.device_count():
             raise TrainingError(
                 f"process {local} of this machine has no CUDA device: there are {torch.cuda.device_count()}",

@@ -23,6 +23,7 @@ from recsys.errors import TrainingError
 from recsys.models.autoencoder import AutoencoderConfig
 from recsys.recommender import Checkpoint, FitOptions, Holdout, Progress
 from recsys.training.batches import Batch, DeviceRows
+from recsys.training.checkpoint import Keeper
 from recsys.training.corruption import Masking
 from recsys.training.distributed import Processes, joined
 from recsys.training.loop import train_autoencoder
@@ -240,3 +241,19 @@ def test_processes_that_nobody_started_are_told_how_to(monkeypatch):
     with pytest.raises(TrainingError, match="could not meet") as caught, joined("cpu"):
         pass
     assert "torchrun" in caught.value.do
+
+
+def test_processes_that_see_different_checkpoints_do_not_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(Processes, "gathered", lambda _, value: [value, value + 1])  # one epoch further there
+    with pytest.raises(TrainingError, match="see different checkpoints") as caught:
+        Keeper(Checkpoint(tmp_path / "c"), Processes(0, 2), {}, []).latest()
+    assert "share" in caught.value.do
+
+
+def test_more_processes_than_cuda_devices_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(TrainingError, match="process 1 of this machine has no CUDA device") as caught, joined("cuda"):
+        pass
+    assert "--nproc-per-node" in caught.value.do
