@@ -17,7 +17,6 @@ from recsys.linear.filters import strongest_pairs
 _MOST_PAIRS = 2**27  # of the Gram matrix, kept: 1 GB, some 5 GB while they are made
 _PAIRS = 8  # kept of an item, a neighbour: fewer, and on dense data the systems are wrong
 _ENTRIES = 2**22  # of the small systems, made at once: 32 MB
-_SHARES = 20  # how often progress is told
 
 Tell = Callable[[int, int], None]  # pieces done, pieces in all
 
@@ -48,21 +47,14 @@ def local_weights(
     known = max(2, min(_PAIRS * neighbours, _MOST_PAIRS // n_items))
     pairs, near = _pairs(rows, squares, known, min(neighbours, known // 2))
     damped = squares + l2 + dropout / (1 - dropout) * squares
-    width = np.diff(near.indptr)
-    order = np.argsort(width, kind="stable")
     values = np.empty(near.nnz, dtype=np.float32)
-    done, told = 0, 0
-    while done < n_items:
-        size = int(width[order[done]])
-        alike = int(np.searchsorted(width[order], size, side="right"))
-        items = order[done : min(alike, done + max(1, _ENTRIES // max(size, 1) ** 2))]
-        if size:
-            places = near.indptr[items][:, None] + np.arange(size)
-            values[places] = _solved(pairs, near.indices[places], items, damped, squares)
-        done += len(items)
-        if done * _SHARES // n_items > told:
-            told = done * _SHARES // n_items
-            tell(told, _SHARES)
+    pieces = _pieces(np.diff(near.indptr))
+    for done, (size, items) in enumerate(pieces, 1):
+        places = near.indptr[items][:, None] + np.arange(size)
+        values[places] = _solved(pairs, near.indices[places], items, damped, squares)
+        tell(done, len(pieces))
+    if not pieces:
+        tell(1, 1)
     found = csr_matrix((values, near.indices, near.indptr), shape=near.shape)  # row j: the weights that make item j
     return csr_matrix(found.T)
 
@@ -80,6 +72,16 @@ def _pairs(rows: csr_matrix, squares: np.ndarray, known: int, neighbours: int) -
     indptr = np.concatenate([[0], np.cumsum(kept)])[cosines.indptr]
     near = csr_matrix((cosines.data[kept], cosines.indices[kept], indptr), shape=cosines.shape)
     return csr_matrix(diags(root) @ cosines @ diags(root)), near
+
+
+def _pieces(widths: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """(width, items): items with equally many neighbours, as many as are solved at once. Those with none are left out."""
+    pieces = []
+    for width in np.unique(widths[widths > 0]).tolist():
+        items = np.flatnonzero(widths == width)
+        step = max(1, _ENTRIES // width**2)
+        pieces += [(width, items[start : start + step]) for start in range(0, len(items), step)]
+    return pieces
 
 
 def _solved(

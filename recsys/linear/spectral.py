@@ -22,10 +22,12 @@ _STEEPEST = 2e4  # amplification in one go: more, and float32 forgets the weak d
 _NOISE = 1e-3  # singular values below this share of the largest are rounding in float32
 _ROUNDING = 1e-6  # and in float64, through the squares
 
-Tell = Callable[[int, int, float], None]  # rounds done, rounds in all, share of the matrix's squares captured
+Tell = Callable[[int, int], None]  # rounds done, rounds in all
 
 
-def truncated_svd(matrix: csr_matrix, rank: int, seed: int, tell: Tell | None = None) -> tuple[np.ndarray, np.ndarray]:
+def truncated_svd(
+    matrix: csr_matrix, rank: int, seed: int, tell: Tell = lambda done, of: None
+) -> tuple[np.ndarray, np.ndarray]:
     """(s, V): the ``rank`` largest singular values, falling, (r,) float32, and their vectors, (n_items, r) float32.
 
     r is ``rank`` or as much as the matrix carries, if that is less: at most its smaller side, and no direction whose
@@ -36,23 +38,19 @@ def truncated_svd(matrix: csr_matrix, rank: int, seed: int, tell: Tell | None = 
     Of a flat spectrum the last directions are a mixture: 29,858 x 40,981 Gowalla, degrees normalised, rank 1,024: the
     captured squares are 99.5% of the best possible, the last singular value is 1.7% low.
     """
-    rows = csr_matrix(matrix, dtype=np.float32)
-    squares = float(np.square(rows.data, dtype=np.float64).sum())
-    side = min(rows.shape)
-    if squares == 0:
+    if not matrix.count_nonzero():
         raise TrainingError("a matrix of zeros has no directions", do="import interactions first")
+    side = min(matrix.shape)
     block = min(rank + _SPARE, side)
     if side <= _DENSE or (side <= _DENSE_WHOLE and 2 * block > side):
         values, vectors = _exact(csr_matrix(matrix, dtype=np.float64))
         noise = _ROUNDING
+        tell(1, 1)
     else:
-        report = None if tell is None else (lambda done, of, v: tell(done, of, float(v[:rank].sum()) / squares))
-        values, vectors = _iterated(rows, block, np.random.default_rng(seed), report)
+        values, vectors = _iterated(csr_matrix(matrix, dtype=np.float32), block, np.random.default_rng(seed), tell)
         noise = _NOISE
     s = np.sqrt(np.maximum(values[:rank], 0))
     kept = int((s > noise * s[0]).sum())
-    if tell is not None and noise == _ROUNDING:
-        tell(1, 1, float(values[:kept].sum()) / squares)
     vectors = np.ascontiguousarray(vectors[:, :kept], dtype=np.float32)
     vectors *= np.where(vectors[np.abs(vectors).argmax(axis=0), np.arange(kept)] < 0, -1, 1).astype(np.float32)
     return s[:kept].astype(np.float32), vectors
@@ -69,27 +67,20 @@ def _exact(rows: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     return values, right / np.sqrt(np.maximum(values, _ROUNDING**2 * values[0]))
 
 
-def _iterated(
-    rows: csr_matrix,
-    block: int,
-    rng: np.random.Generator,
-    report: Callable[[int, int, np.ndarray], None] | None,
-) -> tuple[np.ndarray, np.ndarray]:
+def _iterated(rows: csr_matrix, block: int, rng: np.random.Generator, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
     """``block`` squared singular values, falling, and right vectors. The iteration runs on the smaller side."""
     wide = rows.shape[0] <= rows.shape[1]
     near, far = (rows, rows.T.tocsr()) if wide else (rows.T.tocsr(), rows)  # near: (side, other); far: its transpose
     found = near @ (far @ rng.standard_normal((near.shape[0], block), dtype=np.float32))
     values, found, image = _ritz(found, far)
-    degree, rounds = _degree(values), 0
-    total = -(-_DEGREE // max(degree, 1))
-    while degree and rounds < total:
-        found = _filtered(found, image, near, far, degree, float(values[-1]))
-        values, found, image = _ritz(found, far)
-        rounds += 1
-        if report is not None:
-            report(rounds, total, values)
-    if not rounds and report is not None:
-        report(1, 1, values)
+    degree = _degree(values)
+    rounds = -(-_DEGREE // degree) if degree else 0
+    tell(1, rounds + 1)
+    for k in range(rounds):
+        if values[-1] > _NOISE**2 * values[0]:
+            found = _filtered(found, image, near, far, degree, float(values[-1]))
+            values, found, image = _ritz(found, far)
+        tell(k + 2, rounds + 1)
     return values, image / np.sqrt(np.maximum(values, _NOISE**2 * values[0])).astype(np.float32) if wide else found
 
 

@@ -12,6 +12,8 @@ from recsys.recommender import Recommender
 MODELS = {
     "autoencoder": "recsys.models.autoencoder:Autoencoder",
     "als": "recsys.models.als:ALS",
+    "ease": "recsys.models.linear:EASE",
+    "svd": "recsys.models.svd:SVD",
     "popularity": "recsys.models.popularity:Popularity",
 }
 

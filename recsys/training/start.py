@@ -25,6 +25,7 @@ def spectral_start(network: DenoisingNetwork, matrix: csr_matrix, seed: int) -> 
     if rank < 1:
         return
     _, vectors = truncated_svd(normalised(matrix, *_EXPONENTS), rank, seed)
+    rank = vectors.shape[1]  # fewer, where the matrix carries fewer
     directions = torch.from_numpy(vectors).float().to(network.input_weight.device) * matrix.shape[1] ** 0.5
     network.input_weight[:, : min(first, rank)] = directions[:, :first]
     network.decoder_weight[:, : min(last, rank)] = directions[:, :last] / last**0.5
