@@ -134,16 +134,17 @@ def tuning_facts(plan: TuningPlan, found: Mapping[str, TunedConfig]) -> dict[str
 
 
 class TuningProgress:
-    """Shows a search: one bar on a terminal; elsewhere a plain line a trial, and now and then one in between."""
+    """Shows a search: one bar on a terminal; elsewhere a plain line for every new best, and one every few seconds."""
 
-    def __init__(self, every: float = 10.0) -> None:
+    def __init__(self, every: float = 5.0) -> None:
         self.every = every
         self.last = time.monotonic()
         self.drawn = False
 
     def __call__(self, step: TuningStep) -> None:
         now, terminal = time.monotonic(), sys.stderr.isatty()
-        if step.settled is None and now - self.last < (0.1 if terminal else self.every):
+        news = step.settled is not None and step.value == step.best
+        if not news and now - self.last < (0.1 if terminal else self.every):
             return
         self.last = now
         if terminal:

@@ -251,7 +251,7 @@ def test_an_evaluation_tunes_on_validation_data_alone_and_reports_it(
     assert report["models"]["als"]["config"] == {"iterations": 3, **chosen}
     assert [check["status"] for check in report["checks"] if check["name"] == "yardstick tuned"] == ["ok"]
 
-    assert "als: tuning, trial 3" in outcome.err
+    assert "als: tuning, trial 1 " in outcome.err
     assert "budget 3 trials" in outcome.err
     found = tomllib.loads(outcome.err[outcome.err.index("[models.als]") : outcome.err.index("popularity: nothing")])
     assert found == {"models": {"als": chosen}}
@@ -292,7 +292,7 @@ def test_a_tuning_that_cannot_be_is_refused_before_it_starts(run: Any, tmp_path:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_search_is_a_bar_on_a_terminal_and_a_line_a_trial_elsewhere(
+def test_a_search_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(
     terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from api.cli.tuning import TuningProgress
@@ -302,17 +302,23 @@ def test_a_search_is_a_bar_on_a_terminal_and_a_line_a_trial_elsewhere(
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     monkeypatch.setenv("COLUMNS", "60")
-    progress = TuningProgress()
-    pruned = Trial("pruned", {}, 0.25, 15.0)
-    progress(TuningStep("als", "ndcg@100", 7, 59.0, Budget(120.0), 0.49, None, 0.4, None))
+    progress, pruned, best = TuningProgress(), Trial("pruned", {}, 0.25, 15.0), Trial("done", {}, 0.5, 0.5)
+    progress(TuningStep("als", "ndcg@100", 7, 59.0, Budget(120.0), 0.49, None, 0.4, None))  # too soon to be shown
+    progress.last -= 5
     progress(TuningStep("als", "ndcg@100", 7, 60.0, Budget(120.0), 0.5, 0.25, 0.4, pruned))
+    progress(TuningStep("als", "ndcg@100", 8, 60.5, Budget(120.0), 0.504, 0.5, 0.5, best))
     progress.close()
     shown = capsys.readouterr().err
     if terminal:
-        last = shown.split("\r")[-1]
-        assert last == "\x1b[2K[############............] als: tuning, trial 7  ndcg@100 0\n"
+        assert shown.split("\r")[1:] == [
+            "\x1b[2K[############............] als: tuning, trial 7  ndcg@100 0",
+            "\x1b[2K[############............] als: tuning, trial 8  ndcg@100 0\n",
+        ]
     else:
-        assert shown == "als: tuning, trial 7  ndcg@100 0.2500 pruned (best 0.4000)  60 s, budget 120 s\n"
+        assert shown.splitlines() == [
+            "als: tuning, trial 7  ndcg@100 0.2500 pruned (best 0.4000)  60 s, budget 120 s",
+            "als: tuning, trial 8  ndcg@100 0.5000 (best 0.5000)  60 s, budget 120 s",
+        ]
 
 
 def test_a_tuning_under_torchrun_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
