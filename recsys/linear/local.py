@@ -75,7 +75,7 @@ def _pairs(rows: csr_matrix, squares: np.ndarray, known: int, neighbours: int) -
 
 
 def _pieces(widths: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """(width, items): items with equally many neighbours, as many as are solved at once. Those with none are left out."""
+    """(width, items): items with equally many neighbours, as many as are solved at once; none of those without."""
     pieces = []
     for width in np.unique(widths[widths > 0]).tolist():
         items = np.flatnonzero(widths == width)
