@@ -128,6 +128,11 @@ class AutoencoderConfig:
         in_range("contractive", self.contractive, 0, 1e6)
         if self.negatives is not None:
             in_range("negatives", self.negatives, 0, whole=True)
+            if self.negatives and self.likelihood != "multinomial":
+                raise SettingError(
+                    f"negatives must be 0 where likelihood is {self.likelihood}: only multinomial sums can be sampled",
+                    do="leave negatives out",
+                )
         in_range("learning_rate", self.learning_rate, 0, 100)
         if self.weight_decay is not None:
             in_range("weight_decay", self.weight_decay, 0, 100)
@@ -150,6 +155,11 @@ class AutoencoderConfig:
     def mixture(self) -> Blend | None:
         """How the paths are blended, None while that is open."""
         return None if isinstance(self.blend, str) else Blend.of(self.blend)
+
+    @property
+    def settled(self) -> bool:
+        """Is nothing left that a fit chooses on held-out rows?"""
+        return not isinstance(self.linear, str) and self.mixture is not None and self.weight_decay is not None
 
     def _check_paths(self) -> None:
         if isinstance(self.linear, str):

@@ -40,29 +40,30 @@ def fit_both(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions)
     What ``config`` leaves at "auto" is chosen on ``options.validation``, or on the people that
     `recsys.training.validation.spare` keeps from training; where these are few, more people of the training part are
     left out while choosing and taken in again for the final fit. Where nobody can be spared nothing is chosen, and the
-    settings are those that did best elsewhere. How much is tried depends on the data's shape, never on the clock: one
-    seed, one model.
+    settings are those that did best elsewhere. How much is tried depends on the data, never on the clock: one seed, one
+    model.
     """
     from recsys.training.loop import train_autoencoder  # torch: 1 s and 150 MB that scoring does without
     from recsys.training.validation import spare
 
     train, attributes, holdout = spare(matrix, options)
     config = _sized(config, train)
-    small = holdout is not None and config.linear != "none" and train.nnz <= _SMALL
-    told = _Told(options, config, len(_decays(config, train)) + 1 if small else 1)
-    stage = options.checkpoint and options.checkpoint.stage("deep")
-    learning = replace(options, validation=holdout, attributes=attributes, on_progress=told.of_deep, checkpoint=stage)
+    learning = replace(options, validation=options.validation or holdout, attributes=attributes)
     if config.linear == "none":
         config = replace(config, weight_decay=_decays(config, train)[0], blend=Blend(1.0, None).settings())
-        deep = train_autoencoder(train, config, replace(learning, on_progress=options.on_progress))
-        return Fitted(config, None, deep)
-    if holdout is None:
+        return Fitted(config, None, train_autoencoder(train, config, learning))
+    open_ = holdout is not None and not config.settled
+    told = _Told(options, config, len(_decays(config, train)) + 1 if open_ and train.nnz <= _SMALL else 1)
+    stage = options.checkpoint and options.checkpoint.stage("deep")
+    learning = replace(learning, on_progress=told.of_deep, checkpoint=stage)
+    if not open_:
         config = _unchosen(config, train)
         deep = train_autoencoder(train, config, learning)
         path = LinearPath.fit(matrix, config.parts, options.seed)
         told.done()
         return Fitted(config, path, deep)
 
+    assert holdout is not None
     trial, judged = _apart(train, attributes, holdout, options.seed)
     judge = Judge(judged, options.metric, options.seed)
     if config.linear == "auto":

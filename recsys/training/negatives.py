@@ -35,7 +35,7 @@ class Negatives:
         place = torch.full((n_items,), -1, dtype=torch.int64, device=share.device)
         place[items] = torch.arange(len(items), device=share.device)
         drawn = (1 - 1 / n_items) ** self.drawn
-        missed = drawn * torch.exp(len(targets.item) * torch.log1p(-share[items]))
+        missed = drawn * torch.exp(len(targets.item) * torch.log1p(-share[items].clamp(max=1 - 1e-6)))
         local = replace(corrupted, targets=_moved(targets, place), excluded=_moved(corrupted.excluded, place))
         return items, torch.log1p(-missed), local
 
