@@ -43,20 +43,23 @@ def fit_both(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions)
     settings are those that did best elsewhere. How much is tried depends on the data, never on the clock: one seed, one
     model.
     """
-    from recsys.training.loop import train_autoencoder  # torch: 1 s and 150 MB that scoring does without
+    from recsys.training.distributed import Processes  # torch: 1 s and 150 MB that scoring does without
+    from recsys.training.loop import train_autoencoder
     from recsys.training.validation import spare
 
+    if not Processes.present().first:
+        options = replace(options, on_progress=None)
     train, attributes, holdout = spare(matrix, options)
     config = _sized(config, train)
     learning = replace(options, validation=options.validation or holdout, attributes=attributes)
     if config.linear == "none":
         config = replace(config, weight_decay=_decays(config, train)[0], blend=Blend(1.0, None).settings())
         return Fitted(config, None, train_autoencoder(train, config, learning))
-    open_ = holdout is not None and not config.settled
-    told = _Told(options, config, len(_decays(config, train)) + 1 if open_ and train.nnz <= _SMALL else 1)
+    undecided = holdout is not None and not config.settled
+    told = _Told(options, config, len(_decays(config, train)) + 1 if undecided and train.nnz <= _SMALL else 1)
     stage = options.checkpoint and options.checkpoint.stage("deep")
     learning = replace(learning, on_progress=told.of_deep, checkpoint=stage)
-    if not open_:
+    if not undecided:
         config = _unchosen(config, train)
         deep = train_autoencoder(train, config, learning)
         path = LinearPath.fit(matrix, config.parts, options.seed)
@@ -71,7 +74,8 @@ def fit_both(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions)
     before = time.perf_counter()
     linear = LinearPath.fit(trial.matrix, config.parts, options.seed).score(judge.given)
     told.closing = time.perf_counter() - before
-    known = None if judged.attributes is None else judged.attributes[judge.rows]
+    told_of = judged.attributes if config.conditional else None
+    known = None if told_of is None else told_of[judge.rows]
     config, deep = _deep(trial, judge, known, config, learning, told, linear)
     if trial.matrix is not train:
         deep = train_autoencoder(train, config, learning)

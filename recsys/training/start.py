@@ -29,6 +29,7 @@ def spectral_start(network: DenoisingNetwork, matrix: csr_matrix, seed: int) -> 
     directions = torch.from_numpy(vectors).float().to(network.input_weight.device) * matrix.shape[1] ** 0.5
     network.input_weight[:, : min(first, rank)] = directions[:, :first]
     network.decoder_weight[:, : min(last, rank)] = directions[:, :last] / last**0.5
-    if network.bottleneck is not None:
-        same = torch.arange(min(first, network.bottleneck.out_features))
+    if network.bottleneck is not None and (network.dense or not len(network.hidden)):  # it sees the first layer
+        codes = network.bottleneck.out_features // (2 if network.variational else 1)  # the rest are log-variances
+        same = torch.arange(min(first, rank, codes))
         network.bottleneck.weight[same, same] += 1.0
