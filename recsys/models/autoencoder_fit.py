@@ -18,7 +18,8 @@ from recsys.recommender import FitOptions, Holdout, Progress, State
 
 _FEWEST_JUDGED = 300  # people; with fewer, settings chosen on them are mostly luck
 _FEWEST_LEFT = 100
-_SMALL = 150_000  # interactions up to which several deep settings are tried
+_SMALL = 150_000  # interactions up to which several weight decays are tried
+_SMALLEST = 50_000  # up to which they are high ones
 _LARGE = 20_000  # items from which the likelihood is over a sample of them
 _NEGATIVES = 6_000
 _WIDEST = 2**27  # weights of the first and of the last layer each: a million items get 134 columns
@@ -125,7 +126,9 @@ def _decays(config: AutoencoderConfig, train: csr_matrix) -> list[float]:
     """The weight decays to try: less data wants more of it."""
     if config.weight_decay is not None:
         return [config.weight_decay]
-    return [2.0, 4.0, 8.0] if train.nnz <= _SMALL else [2.0]
+    if train.nnz > _SMALL:
+        return [2.0]
+    return [4.0, 8.0] if train.nnz <= _SMALLEST else [4.0, 2.0]
 
 
 def _apart(train: csr_matrix, attributes: np.ndarray | None, holdout: Holdout, seed: int) -> tuple[_Trial, Holdout]:
