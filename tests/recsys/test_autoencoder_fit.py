@@ -19,6 +19,7 @@ from recsys.recommender import Checkpoint, FitOptions, Holdout, Progress, top_n
 from recsys.training import loop
 
 N_USERS, N_ITEMS = 260, 40
+DECAYS = [4.0, 8.0]  # tried on data as small as this
 SMALL = {"layers": [16], "bottleneck": 8, "epochs": 3, "batch_size": 64, "learning_rate": 0.01}
 OPTIONS = FitOptions(device="cpu", seed=3)
 PART = {"kind": "closed-form", "weight": 1.0, "l2": 10.0, "dropout": 0.3, "user_exponent": 0.25}
@@ -76,7 +77,7 @@ def test_what_is_left_open_comes_back_resolved(chosen):
     assert model.config.linear
     assert all(isinstance(part, dict) and {"kind", "weight"} < set(part) for part in model.config.linear)
     assert set(model.config.blend) == {"share", "temperature"}
-    assert model.config.weight_decay in (2.0, 4.0, 8.0)
+    assert model.config.weight_decay in DECAYS
     assert model.config.start == "random"
     assert model.config.negatives == 0
     assert sum(progress.loss is None for progress in told) > 15  # the trials of the linear path, and the end
@@ -143,9 +144,9 @@ def test_where_few_could_judge_more_are_held_out_for_the_choice_and_the_fit_uses
     held = min(300 - 26, kept // 3, kept - 100)
     assert len(judges[0]) == 26 + held
     assert searched[0].shape[0] == kept - held
-    assert [matrix.shape[0] for matrix, _, _ in spy.calls] == [kept - held] * 3 + [kept]
+    assert [matrix.shape[0] for matrix, _, _ in spy.calls] == [kept - held] * 2 + [kept]
     assert [matrix.shape[0] for matrix in paths] == [kept - held, N_USERS]
-    assert [config.weight_decay for _, config, _ in spy.calls[:3]] == [2.0, 4.0, 8.0]
+    assert [config.weight_decay for _, config, _ in spy.calls[:2]] == DECAYS
     everybody = {row.tobytes() for row in tastes.toarray()}
     shown = {row.tobytes() for row in searched[0].toarray()}
     assert shown < everybody
@@ -164,7 +165,7 @@ def test_nobody_who_judges_is_learnt_from_while_choosing(tastes):
 def test_where_enough_judge_nobody_else_is_held_out(monkeypatch, spy):
     monkeypatch.setattr(room, "_FEWEST_JUDGED", 20)
     fitted(people(N_USERS))
-    assert [matrix.shape[0] for matrix, _, _ in spy.calls] == [N_USERS - 26] * 3
+    assert [matrix.shape[0] for matrix, _, _ in spy.calls] == [N_USERS - 26] * 2
 
 
 def test_where_nobody_can_be_spared_nothing_is_chosen(spy, monkeypatch):
@@ -173,7 +174,7 @@ def test_where_nobody_can_be_spared_nothing_is_chosen(spy, monkeypatch):
     model, told = fitted(people(120))
     assert [part["kind"] for part in model.config.linear] == ["closed-form"]
     assert model.config.blend == {"share": 0.5, "temperature": 4.0}
-    assert model.config.weight_decay == 2.0
+    assert model.config.weight_decay == DECAYS[0]
     assert [matrix.shape[0] for matrix, _, _ in spy.calls] == [120]
     assert told[-1].seconds_left == 0
     monkeypatch.setattr(room, "MOST_DENSE", N_ITEMS - 1)
@@ -191,7 +192,7 @@ def test_a_validation_that_hides_nothing_chooses_nothing(tastes, spy):
 def test_the_choice_goes_by_the_validation_that_is_given(tastes, spy):
     held = Holdout.of(people(400, seed=9), 0.8, np.random.default_rng(0))
     fitted(tastes, replace(OPTIONS, validation=held), linear=[PART])
-    assert [matrix.shape[0] for matrix, _, _ in spy.calls] == [N_USERS] * 3
+    assert [matrix.shape[0] for matrix, _, _ in spy.calls] == [N_USERS] * 2
     assert all(options.validation is held for _, _, options in spy.calls)
 
 
@@ -218,6 +219,15 @@ def test_a_catalogue_as_large_as_that_is_learnt(monkeypatch):
     assert {part["kind"] for part in model.config.linear} <= {"low-pass", "neighbours"}
     best, _ = top_n(model.score(matrix), matrix, 1)
     assert (best[:, 0] % 4 == np.arange(400) % 4).mean() > 0.95
+
+
+def test_how_many_weight_decays_are_tried_follows_the_data(tastes, monkeypatch):
+    assert room._decays(AutoencoderConfig(weight_decay=0.3), tastes) == [0.3]
+    assert room._decays(AutoencoderConfig(), tastes) == DECAYS
+    monkeypatch.setattr(room, "_SMALLEST", tastes.nnz - 1)
+    assert room._decays(AutoencoderConfig(), tastes) == [4.0, 2.0]
+    monkeypatch.setattr(room, "_SMALL", tastes.nnz - 1)
+    assert room._decays(AutoencoderConfig(), tastes) == [2.0]
 
 
 def test_negatives_are_refused_where_the_likelihood_has_no_denominator():
@@ -299,3 +309,9 @@ print(*sorted({"torch", "implicit", "pandas", "optuna", "recsys.models.autoencod
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
     np.testing.assert_allclose(np.load(tmp_path / "scores.npy"), model.score(tastes), rtol=1e-5, atol=1e-5)
+
+
+def test_of_several_processes_only_the_first_tells(tastes, monkeypatch):
+    monkeypatch.setattr("recsys.training.distributed.Processes.first", False)
+    _, told = fitted(tastes)
+    assert told == []
