@@ -28,7 +28,12 @@ PROTOCOLS = ("strong", "fixed")
 @click.command(
     epilog="Example: recsys evaluate --interactions ratings.csv --min-value 4 --models autoencoder,als,popularity"
 )
-@click.option("--models", default="autoencoder,als,popularity", show_default=True, help="Names, separated by commas.")
+@click.option(
+    "--models",
+    default="autoencoder,als,popularity",
+    show_default=True,
+    help="Names, separated by commas; a preset as autoencoder:mult-vae.",
+)
 @click.option("--protocol", type=click.Choice(PROTOCOLS), help="strong: held-out users; fixed: --train and --test.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the split and of every model (RECSYS_SEED, 0).")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the report; by default a new one in home.")

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, diags
 from recsys.linear.closed_form import user_weights
 from recsys.linear.filters import strongest_pairs
 
-_MOST_PAIRS = 2**27  # of the Gram matrix, kept: 1 GB, some 5 GB while they are made
+_MOST_PAIRS = 2**26  # of the Gram matrix, kept: half a GB, six times that while they are made
 _PAIRS = 8  # kept of an item, a neighbour: fewer, and on dense data the systems are wrong
 _ENTRIES = 2**22  # of the small systems, made at once: 32 MB
 
@@ -33,10 +33,10 @@ def local_weights(
 
     b_j = (G_NN + L_NN)^-1 G_Nj, N the neighbours of item j: those of the largest cosine; G and L of ``closed_form``.
     Of G only pairs among the 8 ``neighbours`` strongest of either item are known, a pair of weaker ones counts as 0;
-    from 170,000 items at 100 neighbours it is fewer, 2^27 in all, and at least 2 a neighbour: then there are fewer
+    from 84,000 items at 100 neighbours it is fewer, 2^26 in all, and at least 2 a neighbour: then there are fewer
     neighbours. Where that leaves an item no sensible system, its weights are plain damped co-occurrences.
 
-    Memory: some 5 GB at most, however popular an item is. Time grows with n_items neighbours^2: a millisecond an item
+    Memory: some 4 GB at most, however popular an item is. Time grows with n_items neighbours^2: a millisecond an item
     at 100. MovieLens 1M, NDCG@100 of validation users: .428, truncated cosines .384, the dense closed form .440; on
     Gowalla it is level with the dense form.
     """
@@ -89,15 +89,16 @@ def _solved(
 ) -> np.ndarray:
     """(items, size) weights of each item's neighbours. near: (items, size) columns; damped: G_ii + L_ii."""
     count, size = near.shape
-    across = np.broadcast_to(near[:, None, :], (count, size, size))
-    down = np.broadcast_to(near[:, :, None], (count, size, size))
-    systems = np.asarray(pairs[down.ravel(), across.ravel()], dtype=np.float64).reshape(count, size, size)
+    systems = np.empty((count, size, size))
+    above, below = np.triu_indices(size, 1)
+    found = np.asarray(pairs[near[:, above].ravel(), near[:, below].ravel()], dtype=np.float64)
+    systems[:, above, below] = systems[:, below, above] = found.reshape(count, -1)
     systems[:, np.arange(size), np.arange(size)] = damped[near]
     right = np.asarray(pairs[np.repeat(items, size), near.ravel()], dtype=np.float64).reshape(count, size)
-    found = np.linalg.solve(systems, right[:, :, None])[:, :, 0]
+    solved = np.linalg.solve(systems, right[:, :, None])[:, :, 0]
     # A Gram matrix with pairs left out need not be positive definite. Then an item "explains" less than nothing of its
     # neighbour, or more than all there is.
-    explained = (found * right).sum(axis=1)
+    explained = (solved * right).sum(axis=1)
     senseless = ~((explained >= 0) & (explained <= squares[items]))
-    found[senseless] = right[senseless] / np.abs(systems[senseless]).sum(axis=2)
-    return found
+    solved[senseless] = right[senseless] / np.abs(systems[senseless]).sum(axis=2)
+    return solved

@@ -19,7 +19,8 @@ MODELS = {
 
 
 def model_class(name: str) -> Any:
-    """The class behind a name. SettingError, with the names there are, when there is none."""
+    """The class behind a name, or behind "name:preset". SettingError, with the names there are, when there is none."""
+    name, _, _ = name.partition(":")
     if name not in MODELS:
         raise SettingError(f"no model is called '{name}'", do=f"use one of: {', '.join(MODELS)}")
     module, class_name = MODELS[name].split(":")
@@ -27,8 +28,14 @@ def model_class(name: str) -> Any:
 
 
 def create(name: str, **config: Any) -> Recommender:
-    """An unfitted model. config: fields of its Config, or a preset of the model; SettingError for what it has not."""
+    """An unfitted model, by its name or as "name:preset", a set of settings that the model knows by name.
+
+    config: fields of its Config, or its preset; SettingError for what it has not.
+    """
     cls = model_class(name)
+    name, _, preset = name.partition(":")
+    if preset:
+        config = {"preset": preset, **config}
     if hasattr(cls, "expand"):
         config = cls.expand(config)
     known = {f.name for f in fields(cls.Config)}
