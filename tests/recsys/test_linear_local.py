@@ -64,20 +64,19 @@ def test_no_more_pairs_are_kept_than_there_is_room_for(histories, monkeypatch):
 
 def test_an_item_whose_system_makes_no_sense_gets_damped_cooccurrences():
     """A pair left out can make a matrix no histories have: 0 alike to 1, and 1 to 2, but 0 not to 2."""
-    g = np.array([[0, 9.9, 0, 9], [9.9, 0, 9.9, 1], [0, 9.9, 0, 9], [9, 1, 9, 0]])
-    near = np.array([[0, 1, 2]])
-    damped, squares = np.full(4, 10.01), np.full(4, 10.0)
-    system = g[np.ix_(near[0], near[0])] + np.diag(damped[:3])
+    system = np.array([[10.01, 9.9, 0], [9.9, 10.01, 9.9], [0, 9.9, 10.01]])
     assert np.linalg.eigvalsh(system).min() < 0
-    found = room._solved(csr_matrix(g), near, np.array([3]), damped, squares)
-    np.testing.assert_allclose(found[0], np.array([9, 1, 9]) / system.sum(axis=1))
+    above, right = np.array([[9.9, 0, 9.9]] * 2), np.array([[9.0, 1, 9], [5, 5, 5]])
+    found = room._solved(above, right, np.full((2, 3), 10.01), np.full(2, 10.0))
+    np.testing.assert_allclose(found[0], right[0] / system.sum(axis=1))
+    np.testing.assert_allclose(system @ found[1], right[1], err_msg="this one makes sense, and is solved")
 
 
 def test_every_piece_is_told_and_an_item_without_neighbours_needs_none(histories, monkeypatch):
     monkeypatch.setattr(room, "_ENTRIES", 100)
     told: list[tuple[int, int]] = []
     local_weights(histories, 5, 1.0, tell=lambda done, of: told.append((done, of)))
-    assert len(told) > 5
+    assert len(told) > 1
     assert told == [(k + 1, len(told)) for k in range(len(told))]
     alone = csr_matrix(np.eye(3, dtype=np.float32))
     told.clear()
