@@ -117,7 +117,8 @@ class _Search:
     def _low_passes(self, user: float, item: float, rank: int, ranks: Sequence[int]) -> list[_Tried]:
         """One decomposition of the largest rank, tried at several."""
         settings = {"kind": "low-pass", "user_exponent": user, "item_exponent": item, "rank": rank}
-        part = LowPass.fit(self.matrix, user, item, rank, self.seed)
+        part = fit_part(self.matrix, settings, self.seed)
+        assert isinstance(part, LowPass)
         return [self._try({**settings, "rank": one}, part.cut(one)) for one in ranks]
 
     def neighbours(self) -> list[_Tried]:

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import SettingError
 from recsys.linear.closed_form import item_weights
 from recsys.linear.filters import ItemToItem, LowPass, Neighbours
+from recsys.linear.threads import blas_threads
 from recsys.recommender import State
 
 Settings = Mapping[str, Any]  # kind, weight, and what that kind is fitted with; plain values, saved with the model
@@ -34,12 +35,13 @@ def fit_part(matrix: csr_matrix, settings: Settings, seed: int) -> Part:
     wanted = {key: value for key, value in settings.items() if key not in ("kind", "weight")}
     kind = settings.get("kind")
     try:
-        if kind == "closed-form":
-            return ItemToItem(item_weights(matrix, **wanted))
-        if kind == "neighbours":
-            return Neighbours.fit(matrix, **wanted)
-        if kind == "low-pass":
-            return LowPass.fit(matrix, **wanted, seed=seed)
+        with blas_threads(min(matrix.shape)):
+            if kind == "closed-form":
+                return ItemToItem(item_weights(matrix, **wanted))
+            if kind == "neighbours":
+                return Neighbours.fit(matrix, **wanted)
+            if kind == "low-pass":
+                return LowPass.fit(matrix, **wanted, seed=seed)
     except TypeError as error:
         raise SettingError(f"the settings of the linear part '{kind}' do not fit: {error}") from error
     raise SettingError(f"no linear part is called '{kind}'", do=f"use one of: {', '.join(KINDS)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -12,8 +12,9 @@ from recsys.errors import SettingError
 from recsys.linear.judge import Judge
 from recsys.models.checks import in_range
 
-_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
-_TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
+_COARSE = (0.1, 0.35, 0.65)
+_FINE = (0.05, 0.2, 0.5, 0.8)
+_TEMPERATURES = (None, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True)
@@ -57,22 +58,38 @@ class Blend:
             return deep
         mixed = _unit(linear) * np.float32(1 - self.share)
         if self.share > 0:
-            mixed += _unit(self._tempered(deep)) * np.float32(self.share)
+            mixed += _unit(self.tempered(deep)) * np.float32(self.share)
         return mixed
 
-    def _tempered(self, logits: np.ndarray) -> np.ndarray:
+    def tempered(self, logits: np.ndarray) -> np.ndarray:
+        """What takes the deep path's part: exp(logits / temperature), 1 at a row's best item, or the logits."""
         if self.temperature is None:
             return logits
         return np.exp((logits - logits.max(axis=1, keepdims=True)) / np.float32(self.temperature))
 
 
 def choose_blend(judge: Judge, linear: np.ndarray, deep: np.ndarray) -> tuple[Blend, float]:
-    """The blend that ranks the judge's rows best, and its value. linear, deep: scores of ``judge.given``."""
-    wanted = [Blend(0.0, None), Blend(1.0, None)]
-    wanted += [Blend(share, warm) for warm in (*_TEMPERATURES, None) for share in _SHARES if 0 < share < 1]
-    values = [float(judge(blend(linear, deep)).mean()) for blend in wanted]
-    best = int(np.argmax(values))
-    return wanted[best], values[best]
+    """The blend that ranks the judge's rows best, and its value. linear, deep: scores of ``judge.given``.
+
+    Each path alone; every temperature at a few shares; then the other shares at the best temperature.
+    """
+    best, most = Blend(0.0, None), float(judge(linear).mean())
+    alone = float(judge(deep).mean())
+    if alone > most:
+        best, most = Blend(1.0, None), alone
+    calm = _unit(linear)
+
+    def tried(temperature: float | None, shares: Sequence[float]) -> list[tuple[float, Blend]]:
+        other = _unit(Blend(0.5, temperature).tempered(deep))
+        mixes = ((share, calm * np.float32(1 - share) + other * np.float32(share)) for share in shares)
+        return [(float(judge(mixed).mean()), Blend(share, temperature)) for share, mixed in mixes]
+
+    for shares, temperatures in ((_COARSE, _TEMPERATURES), (_FINE, None)):
+        for temperature in temperatures if temperatures is not None else [best.temperature]:
+            value, blend = max(tried(temperature, shares), key=lambda one: one[0])
+            if value > most:
+                best, most = blend, value
+    return best, most
 
 
 def _unit(scores: np.ndarray) -> np.ndarray:

@@ -182,11 +182,11 @@ def test_closed_forms_are_for_catalogues_that_have_room_for_them(tastes, monkeyp
     fit = choice.fit_part
     monkeypatch.setattr(choice, "fit_part", lambda *given: asked.append(given[1]["kind"]) or fit(*given))
     chosen(tastes)
-    assert set(asked) == {"closed-form"}
+    assert "closed-form" in asked
     asked.clear()
     monkeypatch.setattr(choice, "MOST_DENSE", 39)
     chosen(tastes)
-    assert asked == []
+    assert "closed-form" not in asked
 
 
 class Stub:
