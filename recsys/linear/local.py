@@ -78,8 +78,9 @@ def _pieces(widths: np.ndarray, entries: int) -> list[np.ndarray]:
     """Items in the order of their numbers of neighbours, some ``entries`` of systems at once; none of those without."""
     order = np.argsort(widths, kind="stable")[np.count_nonzero(widths == 0) :]
     work = np.cumsum(np.square(widths[order], dtype=np.int64))
-    count = max(1, int(work[-1]) // entries) if len(work) else 0
-    borders = np.searchsorted(work, np.arange(1, count) * (int(work[-1]) // count)) if count else []
+    total = int(work[-1]) if len(work) else 0
+    count = max(1, total // entries)
+    borders = np.searchsorted(work, np.arange(1, count) * (total // count))
     return [items for items in np.split(order, borders) if len(items)]
 
 
