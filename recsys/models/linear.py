@@ -29,10 +29,10 @@ class EASEConfig:
     dense_items: catalogues up to here get a dense matrix of n_items^2 float32 numbers (45,000: 8 GB); above, every item
     is made from its ``neighbours`` most alike items only.
 
-    The defaults were chosen on validation users of MovieLens 100K, 1M and latest-small.
+    The defaults were chosen on validation users of MovieLens 100K, 1M and latest-small, with an eye on Gowalla's.
     """
 
-    l2: float = 200.0
+    l2: float = 150.0
     dropout: float = 0.5
     user_exponent: float = 0.25
     dense_items: int = 45_000
