@@ -31,12 +31,20 @@ class Holdout:
 
         Of n >= 2 interactions at least one is given and at least one hidden; a shorter row is given whole.
         """
+        return cls.latest(rows, -rng.random(rows.nnz), given)
+
+    @classmethod
+    def latest(cls, rows: csr_matrix, order: np.ndarray, given: float) -> Holdout:
+        """Each row split by an order: what comes last in it is hidden. order: (nnz,) of the entries, any numbers.
+
+        How many of each row: as in ``of``.
+        """
         lengths = np.diff(rows.indptr)
         n_hidden = np.where(lengths > 1, np.clip(np.rint(lengths * (1 - given)), 1, np.maximum(lengths - 1, 1)), 0)
         row = np.repeat(np.arange(rows.shape[0]), lengths)
-        order = np.lexsort((rng.random(rows.nnz), row))
+        last_first = np.lexsort((-order, row))
         hidden = np.empty(rows.nnz, dtype=bool)
-        hidden[order] = np.arange(rows.nnz) - rows.indptr[row] < n_hidden[row]
+        hidden[last_first] = np.arange(rows.nnz) - rows.indptr[row] < n_hidden[row]
         return cls(_keep(rows, row, ~hidden), _keep(rows, row, hidden))
 
 

@@ -11,9 +11,11 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.errors import DataError
-from recsys.interactions import Interactions
+from recsys.interactions import NO_TIME, Interactions
 from recsys.matrix import Index, InteractionMatrix
 from recsys.recommender import Holdout
+
+_SORTED = 0.95  # of neighbouring rows of a user, from which on a file counts as sorted by item
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +91,10 @@ def strong(
 def fixed(train: Interactions, test: Interactions, seed: int, validation: float = 0.1, given: float = 0.8) -> Split:
     """Two given sets: learn from the first, find the second's interactions, ranking all items unseen in the first.
 
-    Of a share ``validation`` of the training users (at most 5,000, each with two interactions or more) ``1 - given`` of
-    the history is kept from training for every choice. The users asked give their whole rows of the first set. Items
+    Of a share ``validation`` of the training users (at most 5,000, each with two interactions or more) the latest
+    ``1 - given`` of the history is kept from training for every choice: latest by time or, where nothing has one, by
+    row, for what is chosen on the past should be judged on what came after it. Rows in the order of their items' ids
+    say nothing about time; then the part is random. The users asked give their whole rows of the first set. Items
     only the second set knows are columns too, so they count in every denominator. Pairs that both sets hold cannot be
     recommended: they are counted in the facts and left out.
     """
@@ -116,7 +120,12 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
     able = np.flatnonzero(np.diff(whole.indptr) > 1)
     wanted = min(round(len(able) * validation), 5000)
     chosen = np.sort(rng.choice(able, wanted, replace=False))
-    held = Holdout.of(whole[chosen], given, rng) if wanted else None
+    order = _order(train, learnt, whole)
+    held = None
+    if wanted:
+        numbered = csr_matrix((np.arange(whole.nnz), whole.indices, whole.indptr), shape=whole.shape)[chosen]
+        entries = rng.random(whole.nnz) if order is None else order
+        held = Holdout.latest(whole[chosen], entries[numbered.data], given)
     return Split(
         name="fixed",
         train=_without(whole, chosen, held),
@@ -130,7 +139,8 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
             "train_users": len(learnt.users),
             "validation_users": int(wanted),
             "hidden_interactions": int(hidden.nnz),
-            "validation": f"{1 - given:.0%} of the training histories of the validation users",
+            "validation": f"{'the latest' if order is not None else 'a random'} {1 - given:.0%} of the training "
+            "histories of the validation users",
             "users_unseen_in_training": int((np.diff(given_rows[kept].indptr) == 0).sum()),
             "items_unseen_in_training": len(new_items),
             "pairs_already_in_training": int(repeated.nnz),
@@ -138,6 +148,40 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
         data={**describe([learnt, asked]), "span": _span(train, test)},
         train_users=tuple(learnt.users.ids),
     )
+
+
+def _order(train: Interactions, learnt: InteractionMatrix, whole: csr_matrix) -> np.ndarray | None:
+    """(nnz,) when each entry of ``whole``, the training matrix, last occurred: its place among the events of ``train``.
+
+    By time, events of one time or none by row. None where nothing has a time and the rows are sorted by item.
+    """
+    timed = bool((train.time != NO_TIME).any())
+    if not timed and _sorted_by_item(train):
+        return None
+    place = np.empty(len(train), dtype=np.int64)
+    place[np.argsort(train.time, kind="stable")] = np.arange(len(train))
+    row = learnt.users.find(train.user.labels.tolist())[train.user.codes].astype(np.int64)
+    column = learnt.items.find(train.item.labels.tolist())[train.item.codes].astype(np.int64)
+    known = (row >= 0) & (column >= 0)
+    entry = np.repeat(np.arange(whole.shape[0], dtype=np.int64), np.diff(whole.indptr)) * whole.shape[1] + whole.indices
+    asked = row[known] * whole.shape[1] + column[known]
+    found = np.minimum(np.searchsorted(entry, asked), len(entry) - 1)
+    held = entry[found] == asked  # an event that counts as nothing is no entry
+    order = np.full(len(entry), -1, dtype=np.int64)
+    np.maximum.at(order, found[held], place[known][held])
+    return order
+
+
+def _sorted_by_item(train: Interactions) -> bool:
+    """Do nearly all rows of one user follow each other in the order of the items' ids, numbers by size?"""
+    labels = train.item.labels.tolist()
+    numeric = all(label.isdecimal() for label in labels)
+    sort = sorted(range(len(labels)), key=(lambda k: int(labels[k])) if numeric else labels.__getitem__)
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[sort] = np.arange(len(labels))
+    item = rank[train.item.codes]
+    same = train.user.codes[1:] == train.user.codes[:-1]
+    return bool(same.any() and (item[1:] > item[:-1])[same].mean() > _SORTED)
 
 
 def describe(matrices: Iterable[InteractionMatrix]) -> dict[str, Any]:

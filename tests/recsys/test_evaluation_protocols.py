@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import DataError
-from recsys.evaluation.protocols import describe, fixed, strong
+from recsys.evaluation.protocols import Split, describe, fixed, strong
 from recsys.interactions import Interactions
 from recsys.matrix import InteractionMatrix
 
@@ -146,3 +146,42 @@ def test_the_hash_names_the_data_and_not_its_order():
         InteractionMatrix.build(Interactions.from_lists(["a"], ["y"])),
     )
     assert describe([renamed[0]])["sha256"] != describe([renamed[1]])["sha256"]
+
+
+def lists(rows: dict[str, list[str]]) -> Interactions:
+    users = [user for user, items in rows.items() for _ in items]
+    return Interactions.from_lists(users, [item for items in rows.values() for item in items])
+
+
+def hidden_items(split: Split) -> list[set[str]]:
+    hidden = split.validation.hidden
+    return [set(split.items.ids[hidden[row].indices]) for row in range(hidden.shape[0])]
+
+
+def test_a_fixed_split_keeps_the_latest_rows_of_a_history_for_choices():
+    rng = np.random.default_rng(0)
+    train = {f"u{u}": [str(i) for i in rng.permutation(30)[:10]] for u in range(40)}
+    split = fixed(lists(train), lists({"u0": ["77"]}), seed=0, validation=1.0)
+    assert hidden_items(split) == [set(train[user][-2:]) for user in split.train_users]
+    assert split.facts["validation"].startswith("the latest 20%")
+
+
+def test_time_says_what_is_latest_where_there_is_one():
+    rng = np.random.default_rng(0)
+    users = [f"u{row // 10}" for row in range(400)]
+    items = [str(item) for _ in range(40) for item in rng.permutation(30)[:10]]
+    times = rng.permutation(400).astype(np.int64)
+    split = fixed(Interactions.from_lists(users, items, times=times), lists({"u0": ["77"]}), seed=0, validation=1.0)
+    for user, found in zip(split.train_users, hidden_items(split), strict=True):
+        mine = [row for row in np.argsort(times) if users[row] == user]
+        assert found == {items[row] for row in mine[-2:]}
+
+
+def test_rows_sorted_by_item_say_nothing_about_time():
+    rng = np.random.default_rng(0)
+    train = {f"u{u}": [str(i) for i in sorted(rng.permutation(300)[:10])] for u in range(40)}
+    split = fixed(lists(train), lists({"u0": ["777"]}), seed=0, validation=1.0)
+    assert split.facts["validation"].startswith("a random 20%")
+    assert (
+        sum(found == set(train[u][-2:]) for u, found in zip(split.train_users, hidden_items(split), strict=True)) < 10
+    )
