@@ -36,7 +36,7 @@ def truncated_svd(
     that is zero throughout.
 
     Of a flat spectrum the last directions are a mixture: 29,858 x 40,981 Gowalla, degrees normalised, rank 1,024: the
-    captured squares are 99.5% of the best possible, the last singular value is 1.7% low.
+    captured squares are 99.6% of the best possible, the last singular value is 1.4% low; 21 s of one thread.
     """
     if not matrix.count_nonzero():
         raise TrainingError("a matrix of zeros has no directions", do="import interactions first")
