@@ -57,7 +57,7 @@ def test_two_processes_train_one_version_and_one_of_them_speaks(home):
     first, second = together(home, 2, "train", *settings, "--publish", "--json")
     version = json.loads(first[0])["versions"]["autoencoder"]
     assert [folder.name for folder in (home / "home" / "models" / "versions").iterdir()] == [version]
-    assert "step 3/3" in first[1]
+    assert "step 4/4" in first[1]  # three epochs, and the linear path
     assert second == ("", "")
     recommended = together(home, 1, "recommend", "u1", "-n", "3", "--json")[0][0]
     assert len(json.loads(recommended)["items"]) == 3

@@ -127,7 +127,7 @@ def small(here: Alone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     def measure(module: str, arguments: Mapping[str, Any], **how: Any) -> dict[str, Any]:
         return dict(told) if module == "benchmarks.train.peers" else here(module, arguments, **how)
 
-    network = {"layers": [8], "bottleneck": 4, "epochs": 3}
+    network = {"linear": "none", "layers": [8], "bottleneck": 4, "epochs": 3}
     monkeypatch.setattr(bench, "alone", measure)
     monkeypatch.setattr(bench, "OURS", {"autoencoder": ("autoencoder", network), "tuned als": ("als", {"factors": 4})})
     monkeypatch.setattr(bench, "peers_python", lambda home, python: python or home)
