@@ -38,7 +38,7 @@ def local_weights(
 
     Memory: some 4 GB at most, however popular an item is. Time grows with n_items neighbours^2: half a millisecond an
     item at 100. MovieLens 1M, NDCG@100 of validation users: .428; truncated cosines .384, the dense closed form .440.
-    On Gowalla it is level with the dense form.
+    Gowalla, Recall@20 of validation users: .2233 after 19 CPU seconds, the dense form .2244 after 306.
     """
     n_items = matrix.shape[1]
     weights = user_weights(matrix, user_exponent)
