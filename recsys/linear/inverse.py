@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from recsys.errors import TrainingError
+from recsys.linear.threads import one_blas_thread
 
 _BLOCK = 2048  # rows mirrored or checked at once
 _ACCURATE = 1e-2  # how far inverse times matrix may be from the identity, on a random vector
@@ -25,11 +26,13 @@ def invert(matrix: np.ndarray, product: Product, done: Callable[[], None] = lamb
     from scipy.linalg import lapack  # 50 ms that serving does without
 
     factor, inverse = (lapack.dpotrf, lapack.dpotri) if matrix.dtype == np.float64 else (lapack.spotrf, lapack.spotri)
-    # LAPACK wants columns: the transposed view of a symmetric matrix is the matrix, and is not copied.
-    triangle, info = factor(matrix.T, lower=1, clean=0, overwrite_a=1)
-    if info == 0:
-        done()
-        triangle, info = inverse(triangle, lower=1, overwrite_c=1)
+    # With two threads OpenBLAS's Cholesky factorization of 29,858 float32 rows ended the process (segmentation fault).
+    with one_blas_thread():
+        # LAPACK wants columns: the transposed view of a symmetric matrix is the matrix, and is not copied.
+        triangle, info = factor(matrix.T, lower=1, clean=0, overwrite_a=1)
+        if info == 0:
+            done()
+            triangle, info = inverse(triangle, lower=1, overwrite_c=1)
     if info != 0:
         raise TrainingError(
             f"the item-item matrix is not positive definite in {matrix.dtype}, so it has no inverse",

@@ -7,7 +7,6 @@ library's; scoring is the closed-form solution of their equation 4 for any histo
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,12 +14,15 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.errors import TrainingError
+from recsys.linear.threads import one_blas_thread
 from recsys.models.checks import check_matrix, check_rows, in_range
 from recsys.models.space import Range
 from recsys.recommender import FitOptions, Progress, State
 
 _BLOCK = 64  # people solved together: at 256 factors their systems take 32 MB
-_MANY = 16  # people from which limiting BLAS's threads, a millisecond, pays
+# The library's own threads and OpenBLAS's slow each other tenfold, and for a small system apiece waiting for each other
+# costs more than helping (600 people on a busy machine: 17 s, then 1 s). Limiting them takes a millisecond.
+_MANY = 16  # people from which that pays
 _POWERS = 100  # at most, of the matrix, for its largest singular value
 
 
@@ -64,7 +66,7 @@ class ALS:
     def fit(self, matrix: csr_matrix, options: FitOptions) -> Self:
         check_matrix(matrix)
         pull = _pull(matrix, self.config)
-        with _one_blas_thread():
+        with one_blas_thread():
             from implicit.cpu.als import AlternatingLeastSquares
 
             model = AlternatingLeastSquares(
@@ -84,7 +86,7 @@ class ALS:
         check_rows(rows, None if self._items is None else len(self._items))
         if rows.shape[0] < _MANY:
             return self.fold_in(rows) @ self._items.T  # type: ignore[union-attr]  # checked above
-        with _one_blas_thread():
+        with one_blas_thread():
             return self.fold_in(rows) @ self._items.T  # type: ignore[union-attr]  # checked above
 
     def fold_in(self, rows: csr_matrix) -> np.ndarray:
@@ -150,14 +152,6 @@ def _largest(matrix: csr_matrix) -> float:
         if square <= before * (1 + 1e-6):
             break
     return square**0.5
-
-
-def _one_blas_thread() -> AbstractContextManager[object]:
-    """Inside, BLAS uses one thread: the library's own threads and OpenBLAS's slow each other tenfold, and for a small
-    system apiece waiting for each other costs more than helping (600 people on a busy machine: 17 s, then 1 s)."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, "blas")
 
 
 class _Teller:
