@@ -73,14 +73,17 @@ def fit_both(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions)
     if config.linear == "auto":
         config = replace(config, linear=choose_path(trial.matrix, judge, options.seed, told.of_linear))
     before = time.perf_counter()
-    linear = LinearPath.fit(trial.matrix, config.parts, options.seed).score(judge.given)
-    told.closing = time.perf_counter() - before
+    path = LinearPath.fit(trial.matrix, config.parts, options.seed)
+    linear = path.score(judge.given)
+    everybody = trial.matrix is matrix  # then that path is the final one
+    told.closing = 0.0 if everybody else time.perf_counter() - before
     told_of = judged.attributes if config.conditional else None
     known = None if told_of is None else told_of[judge.rows]
     config, deep = _deep(trial, judge, known, config, learning, told, linear)
     if trial.matrix is not train:
         deep = train_autoencoder(train, config, learning)
-    path = LinearPath.fit(matrix, config.parts, options.seed)
+    if not everybody:
+        path = LinearPath.fit(matrix, config.parts, options.seed)
     told.done()
     return Fitted(config, path, deep)
 
@@ -192,7 +195,7 @@ class _Told:
         self._trials = _LINEAR_TRIALS if config.linear == "auto" else 0
         self._trainings = trainings  # still to come, the present one included
         self._started = time.perf_counter()
-        self._step, self._trained = 0, 0
+        self._step = 0
         self._best: float | None = None
         self.closing = 0.0  # seconds the last fit of the linear path will take
 
