@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ def train_candidate(name: str, config: dict[str, Any], data: InteractionMatrix, 
     The card holds counts and settings only: nothing in it, or in the bundle, names a user.
     """
     started = time.perf_counter()
-    model = create(name, **config).fit(data.matrix, options)
+    model = create(name, **config).fit(data.matrix, replace(options, order=data.order))
     popularity = np.asarray(data.matrix.astype(bool).sum(axis=0)).ravel().astype(np.float32)
     card = {
         "model": name,

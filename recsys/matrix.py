@@ -66,11 +66,15 @@ class Index:
 
 @dataclass(frozen=True, eq=False)
 class InteractionMatrix:
-    """matrix: (len(users), len(items)) float32 CSR with int32 indices, sorted, without duplicates or zeros."""
+    """matrix: (len(users), len(items)) float32 CSR with int32 indices, sorted, without duplicates or zeros.
+
+    order: (nnz,) when each entry last occurred, larger is later (`recsys.recency.order_of`); None where nobody asked.
+    """
 
     matrix: csr_matrix
     users: Index
     items: Index
+    order: np.ndarray | None = None
 
     @classmethod
     def build(

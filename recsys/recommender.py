@@ -19,11 +19,13 @@ class Holdout:
     """Rows kept from training: what a model is given, and what it should find. Both (rows, n_items) CSR.
 
     attributes: (rows, n_attributes) of the people behind the rows, NaN where unknown; None: nothing is known of them.
+    order: (nnz of given,) when each entry last occurred, larger is later, if what is hidden is later still; else None.
     """
 
     given: csr_matrix
     hidden: csr_matrix
     attributes: np.ndarray | None = None
+    order: np.ndarray | None = None
 
     @classmethod
     def of(cls, rows: csr_matrix, given: float, rng: np.random.Generator) -> Holdout:
@@ -31,7 +33,14 @@ class Holdout:
 
         Of n >= 2 interactions at least one is given and at least one hidden; a shorter row is given whole.
         """
-        return cls.latest(rows, -rng.random(rows.nnz), given)
+        return replace(cls.latest(rows, -rng.random(rows.nnz), given), order=None)
+
+    def order_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """``order`` of some rows, named by number."""
+        if self.order is None:
+            return None
+        carried = csr_matrix((self.order, self.given.indices, self.given.indptr), shape=self.given.shape)
+        return np.asarray(carried[rows].data)
 
     @classmethod
     def latest(cls, rows: csr_matrix, order: np.ndarray, given: float) -> Holdout:
@@ -45,7 +54,7 @@ class Holdout:
         last_first = np.lexsort((-order, row))
         hidden = np.empty(rows.nnz, dtype=bool)
         hidden[last_first] = np.arange(rows.nnz) - rows.indptr[row] < n_hidden[row]
-        return cls(_keep(rows, row, ~hidden), _keep(rows, row, hidden))
+        return cls(_keep(rows, row, ~hidden), _keep(rows, row, hidden), order=order[~hidden])
 
 
 def _keep(rows: csr_matrix, row: np.ndarray, kept: np.ndarray) -> csr_matrix:
@@ -104,7 +113,8 @@ class FitOptions:
     them a model that needs some holds out part of the matrix it is given. on_progress: called after every step.
     checkpoint: for a model whose fit takes long enough to be interrupted. metric: what validation goes by, one of
     `recsys.evaluation.metrics`. attributes: (n_users, n_attributes) of the matrix's users, NaN where unknown, for a
-    model that is conditional on them; the others leave them be.
+    model that is conditional on them; the others leave them be. order: (nnz,) when each entry of the matrix last
+    occurred, larger is later; None where nobody knows.
     """
 
     device: str = "auto"
@@ -114,13 +124,15 @@ class FitOptions:
     checkpoint: Checkpoint | None = None
     metric: str = "ndcg@100"
     attributes: np.ndarray | None = None
+    order: np.ndarray | None = None
 
 
 class Recommender(Protocol):
     """A model. ``config`` is a frozen dataclass that says what it is and is saved with it.
 
     fit learns from an (n_users, n_items) CSR of strengths. score gives (rows, n_items) float32 for any (rows, n_items)
-    CSR of histories, seen in training or not: folding a new person in is scoring. state and restore carry everything
+    CSR of histories, seen in training or not: folding a new person in is scoring. Where the order of a history is known
+    `recsys.recency.as_asked` makes it what the model wants to be asked. state and restore carry everything
     that was learnt, as arrays only. item_vectors gives (n_items, width) float32 whose cosine says how alike two items
     are, or None when the model knows none.
     """

@@ -83,13 +83,17 @@ def command(
         raise click.BadParameter("names no model", param_hint="--models")
     plan = tuning_plan(tune, tune_seconds, tune_metric)
 
-    from recsys.models import model_class
+    from recsys.evaluation.metrics import metric
+    from recsys.models import create
 
+    asked = [name.strip() for name in metrics.split(",") if name.strip()]
+    for name in asked:  # what is mistyped is found before a large file is read
+        metric(name)
     for name in names:
-        model_class(name)
+        create(name, **session.settings.models.get(name, {}))
     first = first_of_all(session.settings.device)
     split = make_split(session, interactions, train_file, test_file, min_value, min_user)
-    evaluation = evaluate(session, split, names, [m.strip() for m in metrics.split(",") if m.strip()], plan)
+    evaluation = evaluate(session, split, names, asked, plan)
     if not first:
         return
     folder = write(session, evaluation, out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ def train(
     if plan is not None:
         from recsys.tuning.tune import spare
 
-        found = tuned(session, plan, names, *spare(matrix.matrix, settings.seed), fixed=config)
+        found = tuned(session, plan, names, *spare(matrix.matrix, settings.seed, order=matrix.order), fixed=config)
         configs = {name: dict(one.settings) for name, one in found.items()}
     bundles = []
     for name in names:
@@ -116,12 +117,14 @@ def train(
 def matrix_of(session: Session) -> InteractionMatrix:
     """The matrix of everything the store holds, under the session's rules; event types without a rule are named."""
     from recsys.matrix import InteractionMatrix
+    from recsys.recency import order_of
 
     settings = session.settings
     interactions = session.store().interactions()
     for event, count in settings.weights.unruled(interactions).items():
         say(f"event type '{event}' has no rule: its {count:,} rows count nothing; see [events.{event}] in the README")
     matrix = InteractionMatrix.build(interactions, settings.weights, settings.min_user, settings.min_item)
+    matrix = replace(matrix, order=order_of(interactions, matrix))
     say(f"matrix: {len(matrix.users):,} users, {len(matrix.items):,} items, {matrix.matrix.nnz:,} preferences")
     return matrix
 

@@ -17,7 +17,10 @@ _IMPORTS = {"autoencoder": "recsys.training.loop", "als": "implicit.cpu.als"}
 
 
 def measure(folder: str, label: str, name: str, settings: Mapping[str, Any], device: str, seed: int) -> dict[str, Any]:
-    """Curve of (seconds since the fit began, ndcg@100 on the validation users), and the finished model's quality."""
+    """Curve of (seconds since the fit began, ndcg@100 on the validation users), and the finished model's quality.
+
+    The curve is of the best that the fit has in hand, of the autoencoder at first its linear path alone.
+    """
     parts = Parts.load(folder)
     importlib.import_module(_IMPORTS[name])
     bar, curve = FitProgress(label), list[tuple[float, float]]()
@@ -25,8 +28,8 @@ def measure(folder: str, label: str, name: str, settings: Mapping[str, Any], dev
     started, busy = time.perf_counter(), time.process_time()
 
     def watch(progress: Progress) -> None:
-        if progress.value is not None and progress.metric == METRIC:
-            curve.append((time.perf_counter() - started, progress.value))
+        if progress.best is not None and progress.metric == METRIC:
+            curve.append((time.perf_counter() - started, progress.best))
         bar(progress)
 
     model.fit(parts.train, FitOptions(device=device, seed=seed, validation=parts.validation, on_progress=watch))

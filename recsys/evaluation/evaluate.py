@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.evaluation.metrics import metric
 from recsys.evaluation.protocols import Split
+from recsys.recency import as_asked
 from recsys.recommender import Recommender, top_n
 
 _MOST_SCORES = 8 * 2**20  # users x items scored at once: 32 MB of float32
@@ -48,8 +49,9 @@ def evaluate(model: Recommender, split: Split, metrics: Sequence[str], batch: in
     for start in range(0, n_users, batch):
         rows = slice(start, min(start + batch, n_users))
         given, hidden = split.given[rows], split.hidden[rows]
+        order = None if split.given_order is None else split.given_order[slice(*split.given.indptr[[start, rows.stop]])]
         started = time.perf_counter()
-        scores = model.score(given)
+        scores = model.score(as_asked(model, given, order))
         seconds += time.perf_counter() - started
         items, ranked = top_n(scores, given, depth)
         hits, relevant = hits_of(items, hidden), np.diff(hidden.indptr)

@@ -11,11 +11,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.errors import DataError
-from recsys.interactions import NO_TIME, Interactions
+from recsys.interactions import Interactions
 from recsys.matrix import Index, InteractionMatrix
+from recsys.recency import order_of
 from recsys.recommender import Holdout
-
-_SORTED = 0.95  # of neighbouring rows of a user, from which on a file counts as sorted by item
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +24,8 @@ class Split:
     train: (n_train, n_items) CSR to learn from, its rows named by train_users. given, hidden: (n, n_items) CSR, rows
     named by users; hidden has at least one entry in each row. validation: held-out rows for every choice, or None when
     the data is too small. facts: counts for the report; data: what the whole was cut from (sha256 and counts).
+    given_order: (nnz of given,) when each entry last occurred, larger is later; None where that is unknown, or says
+    nothing about what is hidden.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Split:
     facts: Mapping[str, Any]
     data: Mapping[str, Any] = field(default_factory=dict)
     train_users: tuple[str, ...] = ()
+    given_order: np.ndarray | None = None
 
 
 def strong(
@@ -108,7 +110,8 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
         (asked.matrix.data, columns[asked.matrix.indices], asked.matrix.indptr), shape=(len(asked.users), len(items))
     )
     hidden.sort_indices()
-    given_rows = _rows_of(whole, learnt.users, asked.users.ids.tolist())
+    asking = asked.users.ids.tolist()
+    given_rows = _rows_of(whole, learnt.users, asking)
     repeated = hidden.multiply(given_rows > 0)
     hidden = csr_matrix(hidden - repeated)
     hidden.eliminate_zeros()
@@ -120,12 +123,12 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
     able = np.flatnonzero(np.diff(whole.indptr) > 1)
     wanted = min(round(len(able) * validation), 5000)
     chosen = np.sort(rng.choice(able, wanted, replace=False))
-    order = _order(train, learnt, whole)
+    order = order_of(train, learnt, by_row=True)
     held = None
-    if wanted:
-        numbered = csr_matrix((np.arange(whole.nnz), whole.indices, whole.indptr), shape=whole.shape)[chosen]
-        entries = rng.random(whole.nnz) if order is None else order
-        held = Holdout.latest(whole[chosen], entries[numbered.data], given)
+    if wanted and order is None:
+        held = Holdout.of(whole[chosen], given, rng)
+    elif wanted and order is not None:
+        held = Holdout.latest(whole[chosen], _carrying(whole, order)[chosen].data, given)
     return Split(
         name="fixed",
         train=_without(whole, chosen, held),
@@ -147,41 +150,13 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
         },
         data={**describe([learnt, asked]), "span": _span(train, test)},
         train_users=tuple(learnt.users.ids),
+        given_order=None if order is None else _rows_of(_carrying(whole, order), learnt.users, asking)[kept].data,
     )
 
 
-def _order(train: Interactions, learnt: InteractionMatrix, whole: csr_matrix) -> np.ndarray | None:
-    """(nnz,) when each entry of ``whole``, the training matrix, last occurred: its place among the events of ``train``.
-
-    By time, events of one time or none by row. None where nothing has a time and the rows are sorted by item.
-    """
-    timed = bool((train.time != NO_TIME).any())
-    if not timed and _sorted_by_item(train):
-        return None
-    place = np.empty(len(train), dtype=np.int64)
-    place[np.argsort(train.time, kind="stable")] = np.arange(len(train))
-    row = learnt.users.find(train.user.labels.tolist())[train.user.codes].astype(np.int64)
-    column = learnt.items.find(train.item.labels.tolist())[train.item.codes].astype(np.int64)
-    known = (row >= 0) & (column >= 0)
-    entry = np.repeat(np.arange(whole.shape[0], dtype=np.int64), np.diff(whole.indptr)) * whole.shape[1] + whole.indices
-    asked = row[known] * whole.shape[1] + column[known]
-    found = np.minimum(np.searchsorted(entry, asked), len(entry) - 1)
-    held = entry[found] == asked  # an event that counts as nothing is no entry
-    order = np.full(len(entry), -1, dtype=np.int64)
-    np.maximum.at(order, found[held], place[known][held])
-    return order
-
-
-def _sorted_by_item(train: Interactions) -> bool:
-    """Do nearly all rows of one user follow each other in the order of the items' ids, numbers by size?"""
-    labels = train.item.labels.tolist()
-    numeric = all(label.isdecimal() for label in labels)
-    sort = sorted(range(len(labels)), key=(lambda k: int(labels[k])) if numeric else labels.__getitem__)
-    rank = np.empty(len(labels), dtype=np.int64)
-    rank[sort] = np.arange(len(labels))
-    item = rank[train.item.codes]
-    same = train.user.codes[1:] == train.user.codes[:-1]
-    return bool(same.any() and (item[1:] > item[:-1])[same].mean() > _SORTED)
+def _carrying(matrix: csr_matrix, values: np.ndarray) -> csr_matrix:
+    """The same entries with other values."""
+    return csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def describe(matrices: Iterable[InteractionMatrix]) -> dict[str, Any]:
@@ -211,7 +186,9 @@ def _rows_of(matrix: csr_matrix, users: Index, wanted: list[str]) -> csr_matrix:
     pick = csr_matrix(
         (np.ones(len(known), dtype=matrix.dtype), (known, found[known])), shape=(len(wanted), matrix.shape[0])
     )
-    return csr_matrix(pick @ matrix)
+    rows = csr_matrix(pick @ matrix)
+    rows.sort_indices()
+    return rows
 
 
 def _without(matrix: csr_matrix, rows: np.ndarray, held: Holdout | None) -> csr_matrix:

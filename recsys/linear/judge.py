@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from recsys.evaluation.evaluate import hits_of
 from recsys.evaluation.metrics import metric
+from recsys.recency import faded
 from recsys.recommender import Holdout, top_n
 
 _MOST_SCORES = 64 * 2**20  # rows x items judged: 256 MB of float32
+_RECENCIES = (0.25, 0.5, 0.75, 1.0, 1.25)
 
 
 class Judge:
@@ -26,6 +32,7 @@ class Judge:
             asked = np.sort(np.random.default_rng(seed).choice(asked, most, replace=False))
         self.rows = asked
         self.given, self._hidden = holdout.given[asked], holdout.hidden[asked]
+        self._order = holdout.order_of(asked)
 
     def __len__(self) -> int:
         return self.given.shape[0]
@@ -35,8 +42,22 @@ class Judge:
         items, _ = top_n(scores, self.given, min(self._metric.k, scores.shape[1]))
         return self._metric(hits_of(items, self._hidden), np.diff(self._hidden.indptr))
 
+    def faded(self, recency: float) -> Judge:
+        """The same questions about histories that are `recsys.recency.faded`."""
+        other = copy.copy(self)
+        other.given, other._order = faded(self.given, self._order, recency), None
+        return other
 
-def clearly_better(a: np.ndarray, b: np.ndarray) -> bool:
-    """Is a, user by user, better than b by more than the standard error of their mean difference?"""
+    def recency(self, score: Callable[[csr_matrix], np.ndarray]) -> float:
+        """How much histories are best faded for these scores; 0 where that is not clearly better, or no order known."""
+        if self._order is None:
+            return 0.0
+        tried = {one: self(score(self.faded(one).given)) for one in _RECENCIES}
+        best = max(tried, key=lambda one: float(tried[one].mean()))
+        return best if clearly_better(tried[best], self(score(self.given)), errors=2.0) else 0.0
+
+
+def clearly_better(a: np.ndarray, b: np.ndarray, errors: float = 1.0) -> bool:
+    """Is a, user by user, better than b by more than so many standard errors of their mean difference?"""
     difference = a - b
-    return bool(difference.mean() > difference.std() / len(difference) ** 0.5)
+    return bool(difference.mean() > errors * difference.std() / len(difference) ** 0.5)

@@ -30,6 +30,7 @@ _POWERS = 100  # at most, of the matrix, for its largest singular value
 class ALSConfig:
     """factors: width of the latent space, at most what the matrix can carry. alpha: confidence of a strength of 1
     (unknown pairs have 1). regularization: pull of the factors to zero, lowered on small data (see ``_pull``).
+    recency: of the histories asked about (`recsys.recency`).
 
     The defaults were chosen on validation users of MovieLens 1M; ALS is sensitive, tune it on other data.
     """
@@ -38,12 +39,14 @@ class ALSConfig:
     alpha: float = 5.0
     regularization: float = 50.0
     iterations: int = 15
+    recency: float = 0.0
 
     def __post_init__(self) -> None:
         in_range("factors", self.factors, 1, 8192, whole=True)
         in_range("alpha", self.alpha, 1e-6)
         in_range("regularization", self.regularization, 0)
         in_range("iterations", self.iterations, 1, whole=True)
+        in_range("recency", self.recency, 0, 10)
 
 
 class ALS:
@@ -55,6 +58,7 @@ class ALS:
         "factors": Range(64, 512, log=True),
         "alpha": Range(0.2, 50.0, log=True),
         "regularization": Range(2.0, 500.0, log=True),
+        "recency": Range(0.0, 1.5),
     }
 
     def __init__(self, config: ALSConfig | None = None) -> None:

@@ -36,6 +36,9 @@ class AutoencoderConfig:
       on held-out rows; none: the deep path alone.
     - blend: share of the deep path in the scores, and the temperature of its probabilities (`recsys.models.blend`);
       auto: chosen on held-out rows. A share of 0 leaves the linear path alone.
+    - recency: what fades in a history when somebody is scored: an entry with k later ones counts (1 + k)^-recency
+      (`recsys.recency`), where times or places are known. None: chosen on held-out rows where what they hide is the
+      latest and there is a linear path, else 0.
 
     The deep network:
     - layers: widths of the encoder's hidden layers; none makes the code straight from the items.
@@ -74,6 +77,7 @@ class AutoencoderConfig:
 
     linear: str | Sequence[Mapping[str, Any]] = "auto"
     blend: str | Mapping[str, Any] = "auto"
+    recency: float | None = None
 
     layers: Sequence[int] = (600, 600, 600, 600)
     bottleneck: int = 300
@@ -114,6 +118,8 @@ class AutoencoderConfig:
         for name in ("layers", "decoder_layers"):
             object.__setattr__(self, name, _widths(name, getattr(self, name)))  # JSON brings a list back
         self._check_paths()
+        if self.recency is not None:
+            in_range("recency", self.recency, 0, 10)
         for name, choices in _CHOICES.items():
             _one_of(name, getattr(self, name), choices)
         in_range("bottleneck", self.bottleneck, 1, 65_536, whole=True)
@@ -159,7 +165,7 @@ class AutoencoderConfig:
     @property
     def settled(self) -> bool:
         """Is nothing left that a fit chooses on held-out rows?"""
-        return not isinstance(self.linear, str) and self.mixture is not None and self.weight_decay is not None
+        return not isinstance(self.linear, str) and None not in (self.mixture, self.weight_decay, self.recency)
 
     def _check_paths(self) -> None:
         if isinstance(self.linear, str):

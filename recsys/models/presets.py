@@ -48,6 +48,8 @@ _MULT_VAE: dict[str, Any] = {
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
+    # The default without the order of histories: what was published on a split without times compares with this.
+    "orderless": {"recency": 0.0},
     # The deep path of the default, alone.
     "deep": {"linear": "none"},
     # The usual yardstick: Mult-DAE with the hidden layers of the paper's example. Three times the paper's learning rate

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from recsys.feedback import FeedbackWeights
 from recsys.interactions import Interactions
-from recsys.matrix import history_row
+from recsys.matrix import Index, history_row
+from recsys.preferences import Preferences
+from recsys.recency import as_asked, moments
 from recsys.recommender import top_n
 from recsys.serving.bundle import ModelBundle
 from recsys.serving.live import LiveModels
@@ -142,7 +145,7 @@ class RecommendationService:
         items = bundle.items
         preferences = self._weights.preferences(history)
         ids = history.item.labels[preferences.item]
-        row = history_row(items, ids.tolist(), preferences.strength)
+        row = as_asked(bundle.model, *_row(items, history, preferences))
         blocked = [self._blocked(version, bundle), items.find(exclude)]
         blocked.append(items.find(ids[preferences.disliked] if include_seen else ids))
         known = bool(row.nnz)
@@ -169,6 +172,20 @@ class RecommendationService:
         columns = bundle.items.find(hidden)
         self._hidden_columns = (hidden, version, columns)
         return columns
+
+
+def _row(items: Index, history: Interactions, preferences: Preferences) -> tuple[csr_matrix, np.ndarray | None]:
+    """(1, n_items) CSR of what a history comes to, and when each entry last occurred if anything says it."""
+    liked = preferences.strength > 0
+    codes = preferences.item[liked]
+    ids = history.item.labels[codes].tolist()
+    row = history_row(items, ids, preferences.strength[liked])
+    places = moments(history)
+    if places is None:
+        return row, None
+    latest = np.zeros(len(history.item.labels))
+    np.maximum.at(latest, history.item.codes, places + 1)  # no entry of a row may be 0
+    return row, history_row(items, ids, latest[codes]).data
 
 
 def _ranked(

@@ -48,7 +48,8 @@ def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: Fi
     """
     device = choose_device(options.device)
     processes = Processes.present()
-    train, attributes, holdout = spare(matrix, options)
+    learners, holdout = spare(matrix, options)
+    train, attributes = learners.matrix, learners.attributes
     how = {"config": asdict(config), "device": device.type, "metric": options.metric, "seed": options.seed}
     judged = (holdout.given, holdout.hidden, holdout.attributes) if holdout is not None else ()
     data = [train, attributes, *judged]

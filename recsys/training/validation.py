@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,32 @@ _FEWEST_USERS = 20  # with fewer, a stopping point chosen on them is noise
 _MOST_USERS = 2_000
 _MOST_SCORES = 16 * 2**20  # rows x items scored at once: 64 MB
 _FEWEST_ROWS = 256  # scored at once: with fewer the time goes into reading the decoder, not into multiplying with it
+
+
+@dataclass(frozen=True, eq=False)
+class Learners:
+    """People to learn from. matrix: (n, n_items) CSR; attributes: (n, n_attributes) or None; order: (nnz,) or None."""
+
+    matrix: csr_matrix
+    attributes: np.ndarray | None = None
+    order: np.ndarray | None = None
+
+    def of(self, kept: np.ndarray) -> Learners:
+        """Some of them, by a mask."""
+        entries = np.repeat(kept, np.diff(self.matrix.indptr))
+        return Learners(
+            self.matrix[kept],
+            None if self.attributes is None else self.attributes[kept],
+            None if self.order is None else self.order[entries],
+        )
+
+    def asked(self, given: float, rng: np.random.Generator) -> Holdout:
+        """Their histories with the latest part hidden, or a random one where nobody knows what is the latest."""
+        if self.order is None:
+            held = Holdout.of(self.matrix, given, rng)
+        else:
+            held = Holdout.latest(self.matrix, self.order, given)
+        return replace(held, attributes=self.attributes)
 
 
 class Validation:
@@ -80,25 +106,20 @@ def best_items(network: DenoisingNetwork, given: Batch, k: int, chunk: int) -> T
     return items
 
 
-def spare(matrix: csr_matrix, options: FitOptions) -> tuple[csr_matrix, np.ndarray | None, Holdout | None]:
-    """The rows of an (n_users, n_items) CSR to train on, the attributes of their people, and the rows to stop by.
-
-    The attributes are None where there are none, and the rows to stop by where nobody can be spared.
+def spare(matrix: csr_matrix, options: FitOptions) -> tuple[Learners, Holdout | None]:
+    """Whom of an (n_users, n_items) CSR to train on, and the rows to stop by, None where nobody can be spared.
 
     The latter are ``options.validation``, else a tenth of the rows of two entries or more, at most 2,000, drawn by the
-    seed.
+    seed; of each a fifth is hidden, the latest where ``options.order`` says what that is.
     """
+    everybody = Learners(matrix, options.attributes, options.order)
     if options.validation is not None:
-        usable = options.validation.hidden.nnz > 0
-        return matrix, options.attributes, options.validation if usable else None
+        return everybody, options.validation if options.validation.hidden.nnz > 0 else None
     rng = np.random.default_rng(options.seed)
     able = np.flatnonzero(np.diff(matrix.indptr) > 1)
     wanted = min(len(able) // 10, _MOST_USERS)
     if wanted < _FEWEST_USERS:
-        return matrix, options.attributes, None
+        return everybody, None
     spared = np.zeros(matrix.shape[0], dtype=bool)
     spared[rng.choice(able, wanted, replace=False)] = True
-    holdout = Holdout.of(matrix[spared], 0.8, rng)
-    if options.attributes is None:
-        return matrix[~spared], None, holdout
-    return matrix[~spared], options.attributes[~spared], replace(holdout, attributes=options.attributes[spared])
+    return everybody.of(~spared), everybody.of(spared).asked(0.8, rng)

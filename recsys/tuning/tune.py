@@ -52,7 +52,9 @@ def tune(
     known_metric(metric)
     start, fixed = dict(start or {}), dict(fixed or {})
     begin = config_of(create(name, **{**start, **fixed}))
-    space = {key: one for key, one in getattr(model_class(name), "space", {}).items() if key not in fixed}
+    useless = {"recency"} if holdout.order is None else set()
+    space = getattr(model_class(name), "space", {})
+    space = {key: one for key, one in space.items() if key not in useless | set(fixed)}
     if not space:
         return TunedConfig(name, metric, {**start, **fixed}, {}, None, None, 0, 0, 0, 0, 0.0)
     about = {
@@ -73,9 +75,12 @@ def tune(
         return Search(name, metric, split, budget, {**start, **fixed}, options, journal, watch or _ignore).run()
 
 
-def spare(matrix: csr_matrix, seed: int, share: float = 0.1, given: float = 0.8) -> tuple[csr_matrix, Holdout]:
+def spare(
+    matrix: csr_matrix, seed: int, share: float = 0.1, given: float = 0.8, order: np.ndarray | None = None
+) -> tuple[csr_matrix, Holdout]:
     """(the rows to train on, the rest as a holdout): a share of the users with two interactions or more, at most 5,000.
 
+    order: (nnz,) when each entry last occurred, larger is later: then the latest of each history is hidden.
     Raises DataError when that would be fewer than five.
     """
     rng = np.random.default_rng(seed)
@@ -88,7 +93,10 @@ def spare(matrix: csr_matrix, seed: int, share: float = 0.1, given: float = 0.8)
         )
     spared = np.zeros(matrix.shape[0], dtype=bool)
     spared[rng.choice(able, wanted, replace=False)] = True
-    return matrix[~spared], Holdout.of(matrix[spared], given, rng)
+    if order is None:
+        return matrix[~spared], Holdout.of(matrix[spared], given, rng)
+    held = order[np.repeat(spared, np.diff(matrix.indptr))]
+    return matrix[~spared], Holdout.latest(matrix[spared], held, given)
 
 
 def _ignore(_: TuningStep) -> None:
@@ -112,14 +120,17 @@ def _as_split(train: csr_matrix, holdout: Holdout) -> Split:
         users=tuple(map(str, asked)),
         validation=holdout,
         facts={},
+        given_order=holdout.order_of(asked),
     )
 
 
 def _fingerprint(train: csr_matrix, holdout: Holdout) -> str:
-    """sha256 over the three matrices, the same on every machine."""
+    """sha256 over the three matrices and the order, the same on every machine."""
     digest = hashlib.sha256()
     for one in (train, holdout.given, holdout.hidden):
         digest.update(repr(one.shape).encode())
         for array, kind in ((one.indptr, "<i8"), (one.indices, "<i4"), (one.data, "<f4")):
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
+    if holdout.order is not None:
+        digest.update(np.ascontiguousarray(holdout.order, dtype="<i8").tobytes())
     return digest.hexdigest()

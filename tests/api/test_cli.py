@@ -248,7 +248,7 @@ def test_an_evaluation_tunes_on_validation_data_alone_and_reports_it(
     assert tuning["models"]["als"]["trials"] == 3
     assert tuning["models"]["als"]["value"] >= tuning["models"]["als"]["start_value"]
     chosen = tuning["models"]["als"]["chosen"]
-    assert report["models"]["als"]["config"] == {"iterations": 3, **chosen}
+    assert report["models"]["als"]["config"] == {"iterations": 3, "recency": 0.0, **chosen}
     assert [check["status"] for check in report["checks"] if check["name"] == "yardstick tuned"] == ["ok"]
 
     assert "als: tuning, trial 1 " in outcome.err
@@ -271,7 +271,7 @@ def test_a_training_tunes_what_is_not_set_on_held_out_users(run: Any, tmp_path: 
     (version,) = json.loads(run("--home", "h", "models", "list", "--json").out)
     config = json.loads(run("--home", "h", "models", "show", version["version"]).out)["config"]
     found = tomllib.loads(outcome.err[outcome.err.index("[models.als]") : outcome.err.index("als: step")])
-    assert config == {"factors": 6, "iterations": 2, **found["models"]["als"]}
+    assert config == {"factors": 6, "iterations": 2, "recency": 0.0, **found["models"]["als"]}
     assert set(found["models"]["als"]) == {"alpha", "regularization"}
 
 
@@ -431,3 +431,11 @@ def test_wrong_usage(run: Any) -> None:
     three_lines(run("recomend", "alice"), 2, "recomend", "--help")
     three_lines(run("recommend"), 2, "USER")
     three_lines(run("evaluate", "--train", "a.txt"), 2, "--test")
+
+
+def test_a_mistyped_model_preset_or_metric_is_found_before_a_file_is_read(run: Any) -> None:
+    missing = ("evaluate", "--interactions", "nowhere.csv")
+    three_lines(run("--home", "h", *missing, "--models", "autoencodr"), 2, "autoencodr", "autoencoder")
+    three_lines(run("--home", "h", *missing, "--models", "als,autoencoder:mult"), 2, "preset", "'mult'")
+    three_lines(run("--home", "h", *missing, "--metrics", "ndgc@20"), 2, "ndgc@20")
+    three_lines(run("--home", "h", *missing), 1, "nowhere.csv")

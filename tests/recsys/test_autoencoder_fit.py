@@ -17,6 +17,7 @@ from recsys.models import config_of, create
 from recsys.models.autoencoder import Autoencoder, AutoencoderConfig
 from recsys.recommender import Checkpoint, FitOptions, Holdout, Progress, top_n
 from recsys.training import loop
+from recsys.training.validation import Learners
 
 N_USERS, N_ITEMS = 260, 40
 DECAYS = [4.0, 8.0]  # tried on data as small as this
@@ -155,7 +156,7 @@ def test_where_few_could_judge_more_are_held_out_for_the_choice_and_the_fit_uses
 def test_nobody_who_judges_is_learnt_from_while_choosing(tastes):
     numbered = tastes.multiply(np.arange(1, N_USERS + 1)[:, None]).tocsr().astype(np.float32)  # strength: who it is
     rng = np.random.default_rng(0)
-    trial, judged = room._apart(numbered[26:], None, Holdout.of(numbered[:26], 0.8, rng), seed=0)
+    trial, judged = room._apart(Learners(numbered[26:]), Holdout.of(numbered[:26], 0.8, rng), seed=0)
     learnt, asked = (set(np.unique(rows.data)) for rows in (trial.matrix, judged.given))
     assert not learnt & asked
     assert (judged.given.multiply(judged.hidden)).nnz == 0

@@ -127,7 +127,8 @@ def test_a_metric_that_does_not_exist_is_refused(histories):
 
 def test_those_spared_are_not_trained_on_and_take_their_attributes_along(histories):
     attributes = np.arange(300.0)[:, None]
-    train, known, spared = spare(histories, FitOptions(attributes=attributes))
+    learners, spared = spare(histories, FitOptions(attributes=attributes))
+    train, known = learners.matrix, learners.attributes
     assert train.shape[0] + spared.given.shape[0] == 300
     assert spared.given.shape[0] == 29  # a tenth of the 297 with two entries or more
     np.testing.assert_array_equal(np.sort(np.concatenate([known, spared.attributes]).ravel()), attributes.ravel())
@@ -138,6 +139,6 @@ def test_those_spared_are_not_trained_on_and_take_their_attributes_along(histori
 
 def test_rows_to_stop_by_that_hide_nothing_stop_nothing(histories, holdout):
     empty = replace(holdout, hidden=csr_matrix(holdout.hidden.shape, dtype=np.float32))
-    train, _, found = spare(histories, FitOptions(validation=empty))
+    learners, found = spare(histories, FitOptions(validation=empty))
     assert found is None
-    assert train is histories
+    assert learners.matrix is histories

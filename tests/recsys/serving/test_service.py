@@ -15,6 +15,8 @@ from recsys.serving.service import RecommendationService
 class Histories(dict):
     """user -> [(item, event, value)]; stands in for a store."""
 
+    timed = True
+
     def __call__(self, user):
         rows = self.get(user, [])
         return Interactions.from_lists(
@@ -22,7 +24,7 @@ class Histories(dict):
             [row[0] for row in rows],
             [row[1] for row in rows],
             [row[2] for row in rows],
-            list(range(len(rows))),
+            list(range(len(rows))) if self.timed else None,
         )
 
 
@@ -54,6 +56,26 @@ def test_a_history_of_one_taste_ranks_the_rest_of_that_taste_first(service, hist
     assert answer.model_name == "als"
     assert [row.rank for row in answer.items] == [1, 2, 3]
     assert sorted((row.score for row in answer.items), reverse=True) == [row.score for row in answer.items]
+
+
+def test_a_history_fades_by_its_times_as_the_model_was_fitted_to(registry, histories, make_als):
+    bundle = make_als()
+    bundle.card["config"]["recency"] = 1.0
+    registry.publish([bundle])
+    asked = []
+    service = RecommendationService(registry, histories, default="als")
+    model = service.live.snapshot().bundles[service.live.snapshot().release.version("als")].model
+    score = model.score
+    model.score = lambda rows: asked.append(rows) or score(rows)
+
+    def weights():
+        service.recommend("u", n=3)
+        return {bundle.items.ids[column]: asked[-1].data[k] for k, column in enumerate(asked[-1].indices)}
+
+    histories["u"] = [(item, "rating", 5.0) for item in ("a1", "b1", "unknown", "b2", "a1")]
+    assert weights() == pytest.approx({"a1": 1.0, "b2": 1 / 2, "b1": 1 / 3})
+    histories.timed = False
+    assert weights() == {"a1": 1.0, "b2": 1.0, "b1": 1.0}
 
 
 def test_somebody_without_events_gets_what_is_popular_and_is_told_so(service):
