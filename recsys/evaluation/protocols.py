@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import DataError
 from recsys.interactions import Interactions
 from recsys.matrix import Index, InteractionMatrix
-from recsys.recency import order_of
+from recsys.recency import moments, order_of
 from recsys.recommender import Holdout
 
 
@@ -144,14 +144,21 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
             "hidden_interactions": int(hidden.nnz),
             "validation": f"{'the latest' if order is not None else 'a random'} {1 - given:.0%} of the training "
             "histories of the validation users",
+            "history_order": None if order is None else "row" if moments(train) is None else "time",
             "users_unseen_in_training": int((np.diff(given_rows[kept].indptr) == 0).sum()),
             "items_unseen_in_training": len(new_items),
             "pairs_already_in_training": int(repeated.nnz),
         },
         data={**describe([learnt, asked]), "span": _span(train, test)},
         train_users=tuple(learnt.users.ids),
-        given_order=None if order is None else _rows_of(_carrying(whole, order), learnt.users, asking)[kept].data,
+        given_order=None if order is None else _order_of(whole, order, learnt.users, asking, kept),
     )
+
+
+def _order_of(matrix: csr_matrix, order: np.ndarray, users: Index, wanted: list[str], kept: np.ndarray) -> np.ndarray:
+    """The order of the entries of some rows of a matrix, taken as `_rows_of` takes them, of these those ``kept``."""
+    carried = _rows_of(_carrying(matrix, order + 1), users, wanted)  # a product drops entries of 0
+    return np.asarray(carried[kept].data)
 
 
 def _carrying(matrix: csr_matrix, values: np.ndarray) -> csr_matrix:

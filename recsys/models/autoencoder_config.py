@@ -67,7 +67,7 @@ class AutoencoderConfig:
     Its training: start (random; spectral: first layer and decoder from a truncated SVD; auto: spectral from 20,000
     items on), negatives (items drawn for a step's likelihood beside its targets; 0: the whole catalogue; None: 0, from
     20,000 items on 6,000), learning_rate, weight_decay (None: 2; on small data 4, or what held-out rows say),
-    batch_size, epochs (at most), patience (epochs without a better one before stopping), average (decay of the running
+    batch_size, epochs (at most; None: 50, from 20,000 items on 15), patience (epochs without a better one before stopping), average (decay of the running
     average of the weights that is kept as the model; 0: none).
 
     The defaults were chosen on validation users of MovieLens 1M (docs/experiments.md). The weight decay is far above
@@ -110,7 +110,7 @@ class AutoencoderConfig:
     learning_rate: float = 4e-3
     weight_decay: float | None = None
     batch_size: int = 512
-    epochs: int = 50
+    epochs: int | None = None
     patience: int = 15
     average: float = 0.99
 
@@ -143,7 +143,8 @@ class AutoencoderConfig:
         if self.weight_decay is not None:
             in_range("weight_decay", self.weight_decay, 0, 100)
         in_range("batch_size", self.batch_size, 1, whole=True)
-        in_range("epochs", self.epochs, 1, whole=True)
+        if self.epochs is not None:
+            in_range("epochs", self.epochs, 1, whole=True)
         in_range("patience", self.patience, 1, whole=True)
         in_range("average", self.average, 0, 0.999999)
         if self.variational and self.code_activation != "linear":

@@ -26,7 +26,8 @@ _FEWEST_JUDGED = 300  # people; with fewer, settings chosen on them are mostly l
 _FEWEST_LEFT = 100
 _SMALL = 150_000  # interactions up to which several weight decays are tried
 _SMALLEST = 50_000  # up to which they are high ones
-_LARGE = 20_000  # items from which the likelihood is over a sample of them
+_LARGE = 20_000  # items from which the likelihood is over a sample of them, and the start is spectral
+_EPOCHS, _FEW_EPOCHS = 50, 15  # a spectral start needs few, and more than that are wasted before the rate falls
 _NEGATIVES = 6_000
 _WIDEST = 2**27  # weights of the first and of the last layer each: a million items get 134 columns
 
@@ -135,6 +136,7 @@ def _sized(config: AutoencoderConfig, train: csr_matrix) -> AutoencoderConfig:
         layers=[min(width, widest) for width in config.layers[:1]] + list(config.layers[1:]),
         bottleneck=min(config.bottleneck, widest),
         negatives=(_NEGATIVES if large and multinomial else 0) if config.negatives is None else config.negatives,
+        epochs=(_FEW_EPOCHS if large else _EPOCHS) if config.epochs is None else config.epochs,
         start=("spectral" if large else "random") if config.start == "auto" else config.start,
     )
 

@@ -15,7 +15,7 @@ class Told:
 
     def __init__(self, options: FitOptions, config: AutoencoderConfig, trainings: int) -> None:
         self._tell, self._metric, self._checkpoint = options.on_progress, options.metric, options.checkpoint
-        self._epochs = config.epochs
+        self._epochs = config.epochs or 0  # settled by now
         self._trials = _LINEAR_TRIALS if config.linear == "auto" else 0
         self._trainings = trainings  # still to come, the present one included
         self._started = time.perf_counter()

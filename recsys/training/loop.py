@@ -31,7 +31,7 @@ from recsys.training.validation import Validation, spare
 if TYPE_CHECKING:
     from recsys.models.autoencoder import AutoencoderConfig
 
-_DECAY = 2.0  # where a config leaves it open
+_DECAY, _EPOCHS = 2.0, 50  # where a config leaves them open
 
 
 def train_autoencoder(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions) -> State:
@@ -117,7 +117,8 @@ class _Run:
         self.dtype = product_dtype(device, self.work)
         negatives = Negatives(self.rows, config.negatives) if config.negatives else None
         self.objective = Objective(config, self.dtype, negatives)
-        self.steps = config.epochs * math.ceil(len(self.rows) / self.batch)
+        self.epochs = config.epochs or _EPOCHS
+        self.steps = self.epochs * math.ceil(len(self.rows) / self.batch)
         self.step = 0
 
     def train(self, validation: Validation | None, options: FitOptions, keeper: Keeper) -> State:
@@ -138,7 +139,7 @@ class _Run:
             if keeper.due(done):
                 keeper.keep(self._snapshot(course))
             epoch_seconds.append(time.perf_counter() - epoch_started)
-            steps = course.epoch if done else self.config.epochs
+            steps = course.epoch if done else self.epochs
             # Epochs are alike but for the first: the middle one of the latest few says what the next will take.
             self._tell(course, options, steps, median(epoch_seconds[-5:]) * (steps - course.epoch))
         keeper.close()
@@ -153,7 +154,7 @@ class _Run:
 
     def _done(self, course: _Course, validation: Validation | None) -> bool:
         out_of_patience = validation is not None and course.epoch - course.best_epoch >= self.config.patience
-        return course.epoch == self.config.epochs or out_of_patience
+        return course.epoch == self.epochs or out_of_patience
 
     def _epoch(self) -> float:
         """One pass over the users in a new order; the mean loss."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,59 +13,36 @@ from api.cli import main
 from recsys import candidate
 from recsys.recommender import Checkpoint
 
-ROOT = Path(__file__).resolve().parents[2]
+
+@pytest.fixture
+def together(run_together: Any, tmp_path: Path) -> Any:
+    """Call the command line in one process or several."""
+    command = [sys.executable, "-m", "api.cli", "--home", str(tmp_path / "home")]
+    return lambda processes, *arguments: run_together([*command, *arguments], processes, tmp_path)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(together: Any, tmp_path: Path) -> Path:
     rows = [f"u{n},i{i},5" for n in range(60) for i in range(16) if (n + i) % 2 == 0 and (n * 3 + i) % 5]
     (tmp_path / "log.csv").write_text("user,item,rating\n" + "\n".join(rows) + "\n")
-    together(tmp_path, 1, "import", str(tmp_path / "log.csv"))
+    together(1, "import", str(tmp_path / "log.csv"))
     return tmp_path
 
 
-def together(home: Path, processes: int, *arguments: str) -> list[tuple[str, str]]:
-    """(stdout, stderr) of each process, started as torchrun starts them; alone, as from a shell."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    if processes > 1:
-        environ |= {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        environ |= {"WORLD_SIZE": str(processes)}
-    command = [sys.executable, "-m", "api.cli", "--home", str(home / "home"), *arguments]
-    said = [(home / f"{rank}.out", home / f"{rank}.err") for rank in range(processes)]
-    running = []
-    for rank, (out, errors) in enumerate(said):
-        with out.open("wb") as stdout, errors.open("wb") as stderr:
-            own = {**environ, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-            running.append(subprocess.Popen(command, env=own, stdout=stdout, stderr=stderr))
-    try:
-        statuses = [process.wait(timeout=120) for process in running]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-    assert statuses == [0] * processes, [errors.read_text() for _, errors in said]
-    return [(out.read_text(), errors.read_text()) for out, errors in said]
-
-
-def test_two_processes_train_one_version_and_one_of_them_speaks(home):
+def test_two_processes_train_one_version_and_one_of_them_speaks(home, together):
     settings = ("--set", "layers=[8]", "--set", "bottleneck=4", "--set", "epochs=3")
-    first, second = together(home, 2, "train", *settings, "--publish", "--json")
+    first, second = together(2, "train", *settings, "--publish", "--json")
     version = json.loads(first[0])["versions"]["autoencoder"]
     assert [folder.name for folder in (home / "home" / "models" / "versions").iterdir()] == [version]
     assert "step 4/4" in first[1]  # three epochs, and the linear path
     assert second == ("", "")
-    recommended = together(home, 1, "recommend", "u1", "-n", "3", "--json")[0][0]
+    recommended = together(1, "recommend", "u1", "-n", "3", "--json")[0][0]
     assert len(json.loads(recommended)["items"]) == 3
 
 
-def test_two_processes_evaluate_into_one_report(home):
+def test_two_processes_evaluate_into_one_report(home, together):
     log, out = str(home / "log.csv"), str(home / "report")
-    first, second = together(
-        home, 2, "evaluate", "--interactions", log, "--models", "popularity", "--out", out, "--json"
-    )
+    first, second = together(2, "evaluate", "--interactions", log, "--models", "popularity", "--out", out, "--json")
     assert json.loads(first[0])["models"].keys() == {"popularity"}
     assert (home / "report" / "report.json").is_file()
     assert second == ("", "")

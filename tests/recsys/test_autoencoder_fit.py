@@ -200,11 +200,13 @@ def test_the_choice_goes_by_the_validation_that_is_given(tastes, spy):
 def test_widths_and_the_ways_of_training_follow_the_catalogue(tastes, monkeypatch):
     small = room._sized(AutoencoderConfig(), tastes)
     assert (small.layers, small.bottleneck, small.start, small.negatives) == ((600,) * 4, 300, "random", 0)
+    assert small.epochs == 50
     monkeypatch.setattr(room, "_WIDEST", 134 * N_ITEMS)
     monkeypatch.setattr(room, "_LARGE", N_ITEMS - 1)
     huge = room._sized(AutoencoderConfig(), tastes)
     assert (huge.layers, huge.bottleneck, huge.start, huge.negatives) == ((134, 600, 600, 600), 134, "spectral", 6000)
-    asked = AutoencoderConfig(start="random", negatives=50, layers=[20], bottleneck=10)
+    assert huge.epochs == 15
+    asked = AutoencoderConfig(start="random", negatives=50, layers=[20], bottleneck=10, epochs=7)
     assert room._sized(asked, tastes) == asked
     assert room._sized(AutoencoderConfig(likelihood="bernoulli"), tastes).negatives == 0
 

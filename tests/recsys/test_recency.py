@@ -166,7 +166,7 @@ def test_an_evaluation_asks_with_faded_histories_in_every_batch():
     rng = np.random.default_rng(0)
     train = {f"u{u}": [str(i) for i in rng.permutation(30)[:9]] for u in range(17)}
     pairs = [(user, item) for user, items in train.items() for item in items]
-    asked = ["u3", "u11", "u2", "u16"]
+    asked = ["u0", "u11", "u2", "u16"]  # u0 has the first event of all
     split = fixed(
         Interactions.from_lists([u for u, _ in pairs], [i for _, i in pairs]),
         Interactions.from_lists(asked, ["77"] * 4),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import socket
-import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +16,6 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import distributed
 
-import recsys
 from recsys.errors import TrainingError
 from recsys.models.autoencoder import AutoencoderConfig
 from recsys.recommender import Checkpoint, FitOptions, Holdout, Progress
@@ -131,36 +128,15 @@ def worker(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict], Path]:
+def two(run_together: Callable[..., object], tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict], Path]:
     """What each of two processes found, and the folder they wrote to."""
     folder = tmp_path_factory.mktemp("two")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     here = Path(__file__)
     code = (
         f"import sys; sys.path.insert(0, {str(here.parent)!r}); "
         f"import {here.stem} as here; here.worker(here.Path({str(folder)!r}))"
     )
-    environ = {
-        **os.environ,
-        "PYTHONPATH": str(Path(recsys.__file__).parents[1]),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": port,
-        "WORLD_SIZE": "2",
-    }
-    running = []
-    for rank in range(2):
-        with (folder / f"{rank}.err").open("wb") as errors:
-            command = [sys.executable, "-c", code]
-            running.append(subprocess.Popen(command, env={**environ, "RANK": str(rank)}, stderr=errors))
-    try:
-        statuses = [process.wait(timeout=120) for process in running]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-    assert statuses == [0, 0], [(folder / f"{rank}.err").read_text() for rank in range(2)]
+    run_together([sys.executable, "-c", code], 2, folder)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)], folder
 
 
