@@ -67,8 +67,8 @@ class AutoencoderConfig:
     Its training: start (random; spectral: first layer and decoder from a truncated SVD; auto: spectral from 20,000
     items on), negatives (items drawn for a step's likelihood beside its targets; 0: the whole catalogue; None: 0, from
     20,000 items on 6,000), learning_rate, weight_decay (None: 2; on small data 4, or what held-out rows say),
-    batch_size, epochs (at most; None: 50, from 20,000 items on 15), patience (epochs without a better one before stopping), average (decay of the running
-    average of the weights that is kept as the model; 0: none).
+    batch_size, epochs (at most; None: 50, from 20,000 items on 15), patience (epochs without a better one before
+    stopping), average (decay of the running average of the weights that is kept as the model; 0: none).
 
     The defaults were chosen on validation users of MovieLens 1M (docs/experiments.md). The weight decay is far above
     what is usual, and most of the quality: a history of a hundred items must not be learnt by heart.
