@@ -14,7 +14,7 @@ from recsys.linear.judge import Judge
 from recsys.linear.path import LinearPath, fit_part
 from recsys.models.autoencoder_config import AutoencoderConfig
 from recsys.models.autoencoder_scoring import centred, decode, encode
-from recsys.models.blend import Blend, choose_blend
+from recsys.models.blend import TRIALS, Blend, choose_blend
 from recsys.models.told import Told
 from recsys.recency import faded
 from recsys.recommender import FitOptions, Holdout, State
@@ -70,7 +70,7 @@ def fit_both(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions)
         return Fitted(config, None, train_autoencoder(learners.matrix, config, _faded(learning, config)))
     trial, judged = (learners, None) if holdout is None or config.settled else _apart(learners, holdout, options.seed)
     trainings = 1 if judged is None else len(_decays(config, trial.matrix)) + (trial is not learners)
-    told = Told(options, config, trainings)
+    told = Told(options, config, trainings, blends=0 if judged is None else len(_decays(config, trial.matrix)))
     stage = options.checkpoint and options.checkpoint.stage("deep")
     learning = replace(learning, on_progress=told.of_deep, checkpoint=stage)
     if judged is None:
@@ -93,6 +93,9 @@ def fit_both(matrix: csr_matrix, config: AutoencoderConfig, options: FitOptions)
     linear = path.score(judge.given)
     everybody = trial.matrix is matrix  # then that path is the final one
     told.closing = 0.0 if everybody else time.perf_counter() - before
+    before = time.perf_counter()
+    judge(Blend()(linear, linear))
+    told.blending = (time.perf_counter() - before) * (TRIALS if config.mixture is None else 1)
     told_of = judged.attributes if config.conditional else None
     known = None if told_of is None else told_of[judge.rows]
     config, deep = _deep(trial, judge, known, config, learning, told, linear)

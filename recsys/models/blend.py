@@ -15,6 +15,7 @@ from recsys.models.checks import in_range
 _COARSE = (0.1, 0.35, 0.65)
 _FINE = (0.05, 0.2, 0.5, 0.8)
 _TEMPERATURES = (None, 1.0, 2.0, 4.0, 8.0)
+TRIALS = 2 + len(_COARSE) * len(_TEMPERATURES) + len(_FINE)  # rankings that a choice takes
 
 
 @dataclass(frozen=True)

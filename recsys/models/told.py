@@ -13,14 +13,16 @@ _LINEAR_TRIALS = 26  # about; what a choice of the linear path takes
 class Told:
     """Several stages told as one: the steps behind and ahead, and the seconds that those ahead will take at most."""
 
-    def __init__(self, options: FitOptions, config: AutoencoderConfig, trainings: int) -> None:
+    def __init__(self, options: FitOptions, config: AutoencoderConfig, trainings: int, blends: int) -> None:
         self._tell, self._metric, self._checkpoint = options.on_progress, options.metric, options.checkpoint
         self._epochs = config.epochs or 0  # settled by now
         self._trials = _LINEAR_TRIALS if config.linear == "auto" else 0
         self._trainings = trainings  # still to come, the present one included
+        self._blends = blends  # to be chosen, each after a training
         self._started = time.perf_counter()
         self._step = 0
         self._best: float | None = None
+        self.blending = 0.0  # seconds a choice of the blend will take
         self.closing = 0.0  # seconds the last fit of the linear path will take
 
     def of_linear(self, value: float) -> None:
@@ -37,11 +39,14 @@ class Told:
         if not ahead:
             self._trainings -= 1
         others = self._epochs * (self._trainings - (1 if ahead else 0))
-        left = None if progress.seconds_left is None else progress.seconds_left + others * pace + self.closing
+        left = progress.seconds_left
+        if left is not None:
+            left += others * pace + self._blends * self.blending + self.closing
         self._say(ahead + others + 1, progress.loss, progress.value, left)
 
     def blended(self, value: float) -> None:
         self._best = value
+        self._blends -= 1
 
     def done(self) -> None:
         if self._checkpoint is not None:

@@ -15,6 +15,7 @@ from recsys.errors import SettingError
 from recsys.models import autoencoder_fit as room
 from recsys.models import config_of, create
 from recsys.models.autoencoder import Autoencoder, AutoencoderConfig
+from recsys.models.told import Told
 from recsys.recommender import Checkpoint, FitOptions, Holdout, Progress, top_n
 from recsys.training import loop
 from recsys.training.validation import Learners
@@ -249,6 +250,21 @@ def test_steps_are_counted_through_all_stages_and_end_with_nothing_left(tastes, 
     assert all(progress.seconds_left is None or progress.seconds_left >= 0 for progress in told)
     seconds = [progress.seconds for progress in told]
     assert seconds == sorted(seconds)
+
+
+def test_the_seconds_left_are_of_all_that_is_to_come():
+    heard: list[Progress] = []
+    options = replace(OPTIONS, on_progress=heard.append)
+    told = Told(options, AutoencoderConfig(linear=[PART], epochs=10), trainings=2, blends=1)
+    told.blending, told.closing = 7.0, 3.0
+    told.of_deep(Progress(5, 10, 1.0, "ndcg@100", 0.1, 0.1, 20.0, 20.0))
+    assert heard[-1].seconds_left == 20 + 10 * 4 + 7 + 3
+    told.of_deep(Progress(8, 8, 1.0, "ndcg@100", 0.1, 0.1, 32.0, 0.0))  # stopped early
+    assert heard[-1].seconds_left == 10 * 4 + 7 + 3
+    told.blended(0.2)
+    told.of_deep(Progress(9, 10, 1.0, "ndcg@100", 0.1, 0.1, 36.0, 4.0))
+    assert heard[-1].seconds_left == 4 + 3
+    assert heard[-1].best == 0.2
 
 
 def test_attributes_are_left_be_by_a_model_that_is_not_conditional_and_followed_by_one_that_is(tastes):
