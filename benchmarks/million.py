@@ -4,8 +4,8 @@
 
 Every measurement is a process of its own, ended when it holds more than the limit. First one epoch of the deep path on
 the whole data; then the default settings with one epoch, the choice and fit of the linear path included. Then the first
-people alone with batches of b, 2b and 4b: the peak
-may not grow by more than what is in proportion to a batch whatever the catalogue, its histories and codes.
+people alone with batches of b, 2b and 4b: the peak may not grow by more than what is in proportion to a batch whatever
+the catalogue, its histories and codes.
 """
 
 from __future__ import annotations
@@ -93,12 +93,13 @@ def _trained(
     model.fit(matrix, FitOptions(device=device, validation=validation, on_progress=steps.append))
     seconds = time.perf_counter() - started
     last = steps[-1]
+    alone = last.loss is not None  # else the clock of the steps has run through the linear path too
     on_gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else None
     return {
         "users": matrix.shape[0],
         "fit_seconds": seconds,
-        "epoch_seconds": last.seconds,
-        "users_a_second": matrix.shape[0] / last.seconds,
+        "epoch_seconds": last.seconds if alone else None,
+        "users_a_second": matrix.shape[0] / last.seconds if alone else None,
         "loss": last.loss,
         "before": before,
         "cuda": on_gpu,
@@ -171,8 +172,18 @@ def tables(result: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Sequence
 
 def _row(name: str, batch: Any, run: Mapping[str, Any], most: float) -> tuple[str, ...]:
     held = run["peak"]
-    rates = f"{run['users_a_second']:,.0f}", f"{run['epoch_seconds']:.1f}", f"{run['fit_seconds']:.1f}"
-    return name, str(batch), *rates, f"{held / GIB:.2f}", f"{run['before'] / GIB:.2f}", f"{held / GIB / most:.2f}"
+    rates = "", ""
+    if run["epoch_seconds"] is not None:
+        rates = f"{run['users_a_second']:,.0f}", f"{run['epoch_seconds']:.1f}"
+    return (
+        name,
+        str(batch),
+        *rates,
+        f"{run['fit_seconds']:.1f}",
+        f"{held / GIB:.2f}",
+        f"{run['before'] / GIB:.2f}",
+        f"{held / GIB / most:.2f}",
+    )
 
 
 def growth(result: Mapping[str, Any]) -> int:

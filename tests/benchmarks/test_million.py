@@ -76,6 +76,7 @@ def test_it_trains_an_epoch_and_three_batch_sizes_within_the_limit(
     assert found["epoch"]["users"] == 200
     assert found["epoch"]["config"]["epochs"] == 1
     assert found["epoch"]["users_a_second"] > 0
+    assert found["whole"]["users_a_second"] is None  # an epoch and the choice of a linear path are not one rate
     assert {size: run["config"]["batch_size"] for size, run in found["batches"].items()} == {"4": 4, "8": 8, "16": 16}
     assert {run["users"] for run in found["batches"].values()} == {128}
     assert small == [30 * 2**30] * 5  # the epoch, the whole fit, three batch sizes
