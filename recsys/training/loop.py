@@ -29,7 +29,7 @@ from recsys.training.start import spectral_start
 from recsys.training.validation import Validation, spare
 
 if TYPE_CHECKING:
-    from recsys.models.autoencoder import AutoencoderConfig
+    from recsys.models.autoencoder_config import AutoencoderConfig
 
 _DECAY, _EPOCHS = 2.0, 50  # where a config leaves them open
 
