@@ -53,6 +53,13 @@ def moments(interactions: Interactions) -> np.ndarray | None:
     return np.asarray(np.unique(interactions.time, return_inverse=True)[1], dtype=np.int64)
 
 
+def of_rows(matrix: csr_matrix, order: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    """The order of the entries of some rows of a matrix, named by number or by a mask; None for None."""
+    if order is None:
+        return None
+    return np.asarray(csr_matrix((order, matrix.indices, matrix.indptr), shape=matrix.shape)[rows].data)
+
+
 def faded(rows: csr_matrix, order: np.ndarray | None, recency: float) -> csr_matrix:
     """Each strength times (1 + k)^-recency, k the number of entries of its row that are later.
 

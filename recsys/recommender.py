@@ -28,19 +28,14 @@ class Holdout:
     order: np.ndarray | None = None
 
     @classmethod
-    def of(cls, rows: csr_matrix, given: float, rng: np.random.Generator) -> Holdout:
-        """Each row split at random: about the share ``given`` of it is given, the rest hidden.
+    def of(cls, rows: csr_matrix, given: float, rng: np.random.Generator, order: np.ndarray | None = None) -> Holdout:
+        """Each row split: about the share ``given`` of it is given, the latest hidden; without ``order`` a random rest.
 
         Of n >= 2 interactions at least one is given and at least one hidden; a shorter row is given whole.
         """
+        if order is not None:
+            return cls.latest(rows, order, given)
         return replace(cls.latest(rows, -rng.random(rows.nnz), given), order=None)
-
-    def order_of(self, rows: np.ndarray) -> np.ndarray | None:
-        """``order`` of some rows, named by number."""
-        if self.order is None:
-            return None
-        carried = csr_matrix((self.order, self.given.indices, self.given.indptr), shape=self.given.shape)
-        return np.asarray(carried[rows].data)
 
     @classmethod
     def latest(cls, rows: csr_matrix, order: np.ndarray, given: float) -> Holdout:

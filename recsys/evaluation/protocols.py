@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import DataError
 from recsys.interactions import Interactions
 from recsys.matrix import Index, InteractionMatrix
-from recsys.recency import moments, order_of
+from recsys.recency import moments, of_rows, order_of
 from recsys.recommender import Holdout
 
 
@@ -110,8 +110,7 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
         (asked.matrix.data, columns[asked.matrix.indices], asked.matrix.indptr), shape=(len(asked.users), len(items))
     )
     hidden.sort_indices()
-    asking = asked.users.ids.tolist()
-    given_rows = _rows_of(whole, learnt.users, asking)
+    given_rows = _rows_of(whole, learnt.users, asked.users.ids.tolist())
     repeated = hidden.multiply(given_rows > 0)
     hidden = csr_matrix(hidden - repeated)
     hidden.eliminate_zeros()
@@ -124,11 +123,8 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
     wanted = min(round(len(able) * validation), 5000)
     chosen = np.sort(rng.choice(able, wanted, replace=False))
     order = order_of(train, learnt, by_row=True)
-    held = None
-    if wanted and order is None:
-        held = Holdout.of(whole[chosen], given, rng)
-    elif wanted and order is not None:
-        held = Holdout.latest(whole[chosen], _carrying(whole, order)[chosen].data, given)
+    held = Holdout.of(whole[chosen], given, rng, of_rows(whole, order, chosen)) if wanted else None
+    asked_rows = learnt.users.find(asked.users.ids[kept].tolist())
     return Split(
         name="fixed",
         train=_without(whole, chosen, held),
@@ -151,19 +147,8 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
         },
         data={**describe([learnt, asked]), "span": _span(train, test)},
         train_users=tuple(learnt.users.ids),
-        given_order=None if order is None else _order_of(whole, order, learnt.users, asking, kept),
+        given_order=of_rows(whole, order, asked_rows[asked_rows >= 0]),
     )
-
-
-def _order_of(matrix: csr_matrix, order: np.ndarray, users: Index, wanted: list[str], kept: np.ndarray) -> np.ndarray:
-    """The order of the entries of some rows of a matrix, taken as `_rows_of` takes them, of these those ``kept``."""
-    carried = _rows_of(_carrying(matrix, order + 1), users, wanted)  # a product drops entries of 0
-    return np.asarray(carried[kept].data)
-
-
-def _carrying(matrix: csr_matrix, values: np.ndarray) -> csr_matrix:
-    """The same entries with other values."""
-    return csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def describe(matrices: Iterable[InteractionMatrix]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.evaluation.evaluate import hits_of
 from recsys.evaluation.metrics import metric
-from recsys.recency import faded
+from recsys.recency import faded, of_rows
 from recsys.recommender import Holdout, top_n
 
 _MOST_SCORES = 64 * 2**20  # rows x items judged: 256 MB of float32
@@ -32,7 +32,7 @@ class Judge:
             asked = np.sort(np.random.default_rng(seed).choice(asked, most, replace=False))
         self.rows = asked
         self.given, self._hidden = holdout.given[asked], holdout.hidden[asked]
-        self._order = holdout.order_of(asked)
+        self._order = of_rows(holdout.given, holdout.order, asked)
 
     def __len__(self) -> int:
         return self.given.shape[0]

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsys.evaluation.metrics import metric
+from recsys.recency import of_rows
 from recsys.recommender import FitOptions, Holdout
 from recsys.training.batches import Batch, DeviceRows
 from recsys.training.distributed import Processes
@@ -31,20 +32,12 @@ class Learners:
 
     def of(self, kept: np.ndarray) -> Learners:
         """Some of them, by a mask."""
-        entries = np.repeat(kept, np.diff(self.matrix.indptr))
-        return Learners(
-            self.matrix[kept],
-            None if self.attributes is None else self.attributes[kept],
-            None if self.order is None else self.order[entries],
-        )
+        known = None if self.attributes is None else self.attributes[kept]
+        return Learners(self.matrix[kept], known, of_rows(self.matrix, self.order, kept))
 
     def asked(self, given: float, rng: np.random.Generator) -> Holdout:
         """Their histories with the latest part hidden, or a random one where nobody knows what is the latest."""
-        if self.order is None:
-            held = Holdout.of(self.matrix, given, rng)
-        else:
-            held = Holdout.latest(self.matrix, self.order, given)
-        return replace(held, attributes=self.attributes)
+        return replace(Holdout.of(self.matrix, given, rng, self.order), attributes=self.attributes)
 
 
 class Validation:

@@ -16,6 +16,7 @@ from recsys.evaluation.metrics import metric as known_metric
 from recsys.evaluation.protocols import Split
 from recsys.matrix import Index
 from recsys.models import config_of, create, model_class
+from recsys.recency import of_rows
 from recsys.recommender import FitOptions, Holdout
 from recsys.tuning.budget import Budget
 from recsys.tuning.search import Search, TunedConfig, TuningStep
@@ -93,10 +94,7 @@ def spare(
         )
     spared = np.zeros(matrix.shape[0], dtype=bool)
     spared[rng.choice(able, wanted, replace=False)] = True
-    if order is None:
-        return matrix[~spared], Holdout.of(matrix[spared], given, rng)
-    held = order[np.repeat(spared, np.diff(matrix.indptr))]
-    return matrix[~spared], Holdout.latest(matrix[spared], held, given)
+    return matrix[~spared], Holdout.of(matrix[spared], given, rng, of_rows(matrix, order, spared))
 
 
 def _ignore(_: TuningStep) -> None:
@@ -120,7 +118,7 @@ def _as_split(train: csr_matrix, holdout: Holdout) -> Split:
         users=tuple(map(str, asked)),
         validation=holdout,
         facts={},
-        given_order=holdout.order_of(asked),
+        given_order=of_rows(holdout.given, holdout.order, asked),
     )
 
 

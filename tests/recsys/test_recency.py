@@ -17,7 +17,7 @@ from recsys.linear.judge import Judge
 from recsys.matrix import InteractionMatrix
 from recsys.models import create
 from recsys.models.space import Range
-from recsys.recency import as_asked, faded, order_of
+from recsys.recency import as_asked, faded, of_rows, order_of
 from recsys.recommender import FitOptions, Holdout
 from recsys.training.validation import Learners, spare
 from recsys.tuning.budget import Budget
@@ -127,7 +127,7 @@ def test_a_holdout_of_the_latest_knows_the_order_of_what_is_given_and_a_random_o
     np.testing.assert_array_equal(held.order, number[u, i] - 1)
     some = np.array([7, 3, 3])
     np.testing.assert_array_equal(
-        held.order_of(some), np.concatenate([number[k][held.given[k].indices] - 1 for k in some])
+        of_rows(held.given, held.order, some), np.concatenate([number[k][held.given[k].indices] - 1 for k in some])
     )
     assert Holdout.of(rows, 0.8, np.random.default_rng(0)).order is None
 
