@@ -81,7 +81,12 @@ def faded(rows: csr_matrix, order: np.ndarray | None, recency: float) -> csr_mat
 
 def as_asked(model: Recommender, rows: csr_matrix, order: np.ndarray | None) -> csr_matrix:
     """Histories as this model wants them for ``score``: faded as its setting ``recency`` says, if it has one."""
-    return rows if order is None else faded(rows, order, getattr(model.config, "recency", 0.0) or 0.0)
+    return rows if order is None else faded(rows, order, recency_of(model))
+
+
+def recency_of(model: Recommender) -> float:
+    """A fitted model's setting ``recency``; 0 for a model without."""
+    return getattr(model.config, "recency", 0.0) or 0.0
 
 
 def _sorted_by_item(interactions: Interactions) -> bool:

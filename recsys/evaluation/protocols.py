@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import DataError
 from recsys.interactions import Interactions
 from recsys.matrix import Index, InteractionMatrix
-from recsys.recency import moments, of_rows, order_of
+from recsys.recency import of_rows, order_of
 from recsys.recommender import Holdout
 
 
@@ -140,7 +140,7 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
             "hidden_interactions": int(hidden.nnz),
             "validation": f"{'the latest' if order is not None else 'a random'} {1 - given:.0%} of the training "
             "histories of the validation users",
-            "history_order": None if order is None else "row" if moments(train) is None else "time",
+            "history_order": None if order is None else "row" if train.span() is None else "time",
             "users_unseen_in_training": int((np.diff(given_rows[kept].indptr) == 0).sum()),
             "items_unseen_in_training": len(new_items),
             "pairs_already_in_training": int(repeated.nnz),

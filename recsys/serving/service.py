@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from recsys.feedback import FeedbackWeights
 from recsys.interactions import Interactions
 from recsys.matrix import Index, history_row
 from recsys.preferences import Preferences
-from recsys.recency import as_asked, moments
+from recsys.recency import faded, moments, recency_of
 from recsys.recommender import top_n
 from recsys.serving.bundle import ModelBundle
 from recsys.serving.live import LiveModels
@@ -145,7 +144,9 @@ class RecommendationService:
         items = bundle.items
         preferences = self._weights.preferences(history)
         ids = history.item.labels[preferences.item]
-        row = as_asked(bundle.model, *_row(items, history, preferences))
+        row = history_row(items, ids.tolist(), preferences.strength)
+        if recency_of(bundle.model):  # what a model does not ask for is not worked out
+            row = faded(row, _order(items, history, preferences), recency_of(bundle.model))
         blocked = [self._blocked(version, bundle), items.find(exclude)]
         blocked.append(items.find(ids[preferences.disliked] if include_seen else ids))
         known = bool(row.nnz)
@@ -174,18 +175,15 @@ class RecommendationService:
         return columns
 
 
-def _row(items: Index, history: Interactions, preferences: Preferences) -> tuple[csr_matrix, np.ndarray | None]:
-    """(1, n_items) CSR of what a history comes to, and when each entry last occurred if anything says it."""
-    liked = preferences.strength > 0
-    codes = preferences.item[liked]
-    ids = history.item.labels[codes].tolist()
-    row = history_row(items, ids, preferences.strength[liked])
+def _order(items: Index, history: Interactions, preferences: Preferences) -> np.ndarray | None:
+    """(nnz,) when each entry of the history's row last occurred, larger is later; None where nothing says it."""
     places = moments(history)
     if places is None:
-        return row, None
+        return None
     latest = np.zeros(len(history.item.labels))
     np.maximum.at(latest, history.item.codes, places + 1)  # no entry of a row may be 0
-    return row, history_row(items, ids, latest[codes]).data
+    liked = preferences.item[preferences.strength > 0]
+    return np.asarray(history_row(items, history.item.labels[liked].tolist(), latest[liked]).data)
 
 
 def _ranked(
