@@ -18,8 +18,8 @@ from recsys.errors import DataError
 from recsys.feedback import EventRule, FeedbackWeights
 
 if TYPE_CHECKING:
-    from recsys.evaluation.protocols import Split
     from recsys.evaluation.run import Evaluation
+    from recsys.evaluation.split import Split
     from recsys.interactions import Interactions
 
 PROTOCOLS = ("strong", "fixed")

@@ -22,7 +22,7 @@ from benchmarks.train.peers import PEERS
 from benchmarks.train.split import Parts
 
 if TYPE_CHECKING:
-    from recsys.evaluation.protocols import Split
+    from recsys.evaluation.split import Split
 
 OURS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "autoencoder": ("autoencoder", {}),

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.errors import DataError
 from recsys.evaluation.evaluate import evaluate
-from recsys.evaluation.protocols import Split
+from recsys.evaluation.split import Split
 from recsys.matrix import Index
 from recsys.recommender import Holdout
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from recsys.evaluation.evaluate import PerUser
-from recsys.evaluation.protocols import Split
+from recsys.evaluation.split import Split
 from recsys.evaluation.statistics import intervals
 from recsys.models import model_class
 

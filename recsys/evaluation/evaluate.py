@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.evaluation.metrics import metric
-from recsys.evaluation.protocols import Split
+from recsys.evaluation.split import Split
 from recsys.recency import as_asked
 from recsys.recommender import Recommender, top_n
 

@@ -14,7 +14,7 @@ import numpy as np
 from recsys.evaluation.checks import Check, check_results, check_split
 from recsys.evaluation.evaluate import PerUser, evaluate
 from recsys.evaluation.metrics import metric
-from recsys.evaluation.protocols import Split
+from recsys.evaluation.split import Split
 from recsys.evaluation.statistics import Interval, holm, intervals, sign_flip
 from recsys.models import config_of, create
 from recsys.recommender import FitOptions, Progress

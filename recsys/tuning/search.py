@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recsys.errors import TrainingError
 from recsys.evaluation.evaluate import evaluate
-from recsys.evaluation.protocols import Split
+from recsys.evaluation.split import Split
 from recsys.models import create
 from recsys.recommender import FitOptions, Progress
 from recsys.tuning.budget import Budget

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from recsys import __version__
 from recsys.errors import DataError
 from recsys.evaluation.metrics import metric as known_metric
-from recsys.evaluation.protocols import Split
+from recsys.evaluation.split import Split
 from recsys.matrix import Index
 from recsys.models import config_of, create, model_class
 from recsys.recency import of_rows

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.evaluation.checks import check_results, check_split
 from recsys.evaluation.evaluate import PerUser
-from recsys.evaluation.protocols import Split
+from recsys.evaluation.split import Split
 from recsys.matrix import Index
 
 

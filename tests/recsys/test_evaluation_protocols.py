@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from recsys.errors import DataError
-from recsys.evaluation.protocols import Split, describe, fixed, strong
+from recsys.evaluation.protocols import fixed, strong
+from recsys.evaluation.split import Split, describe
 from recsys.interactions import Interactions
 from recsys.matrix import InteractionMatrix
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.evaluation.evaluate import evaluate
 from recsys.evaluation.metrics import metric
-from recsys.evaluation.protocols import Split
+from recsys.evaluation.split import Split
 from recsys.matrix import Index
 from recsys.recommender import top_n
 

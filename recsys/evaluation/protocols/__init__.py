@@ -1,44 +1,16 @@
-"""Split, and the protocols that make one: who is trained on, who is asked, what they give and what is hidden."""
+"""The protocols, each a way to make a Split: who is trained on, who is asked, what they give and what is hidden."""
 
 from __future__ import annotations
-
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.errors import DataError
+from recsys.evaluation.split import Split, describe
 from recsys.interactions import Interactions
 from recsys.matrix import Index, InteractionMatrix
 from recsys.recency import of_rows, order_of
 from recsys.recommender import Holdout
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Data cut for one evaluation. All matrices share the columns of ``items``.
-
-    train: (n_train, n_items) CSR to learn from, its rows named by train_users. given, hidden: (n, n_items) CSR, rows
-    named by users; hidden has at least one entry in each row. validation: held-out rows for every choice, or None when
-    the data is too small. facts: counts for the report; data: what the whole was cut from (sha256 and counts).
-    given_order: (nnz of given,) when each entry last occurred, larger is later; None where that is unknown, or says
-    nothing about what is hidden.
-    """
-
-    name: str
-    train: csr_matrix
-    given: csr_matrix
-    hidden: csr_matrix
-    items: Index
-    users: tuple[str, ...]
-    validation: Holdout | None
-    facts: Mapping[str, Any]
-    data: Mapping[str, Any] = field(default_factory=dict)
-    train_users: tuple[str, ...] = ()
-    given_order: np.ndarray | None = None
 
 
 def strong(
@@ -149,20 +121,6 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
         train_users=tuple(learnt.users.ids),
         given_order=of_rows(whole, order, asked_rows[asked_rows >= 0]),
     )
-
-
-def describe(matrices: Iterable[InteractionMatrix]) -> dict[str, Any]:
-    """sha256 over ids and strengths in sorted order, the same for the same interactions in any order, and counts."""
-    digest, users, items, interactions = hashlib.sha256(), set[str](), set[str](), 0
-    for one in matrices:
-        for ids in (one.users.ids.tolist(), one.items.ids.tolist()):
-            digest.update("\n".join(ids).encode() + b"\n\n")
-        for array, kind in ((one.matrix.indptr, "<i8"), (one.matrix.indices, "<i4"), (one.matrix.data, "<f4")):
-            digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
-        users.update(one.users.ids.tolist())
-        items.update(one.items.ids.tolist())
-        interactions += one.matrix.nnz
-    return {"sha256": digest.hexdigest(), "users": len(users), "items": len(items), "interactions": interactions}
 
 
 def _span(*parts: Interactions) -> list[int] | None:
