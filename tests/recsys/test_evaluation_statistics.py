@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from recsys.evaluation.statistics import holm, intervals, sign_flip
+from recsys.evaluation.statistics import detectable, holm, intervals, sign_flip, spread, standard_errors
 
 
 def test_an_interval_has_the_width_the_normal_law_says():
@@ -68,3 +68,89 @@ def test_holm_gives_the_textbook_figures():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_a_question_without_an_answer_is_not_counted_among_the_questions():
+    assert holm([0.01, np.nan, 0.04]) == pytest.approx([0.02, np.nan, 0.04], nan_ok=True)
+
+
+def test_people_without_a_value_are_left_out_of_mean_interval_and_test():
+    values = np.random.default_rng(6).normal(0.3, 1, (90, 2))
+    values[30:, 1] = np.nan
+    found, alone = intervals(values, seed=0, resamples=6000)[1], intervals(values[:30, 1:], seed=1, resamples=6000)[0]
+    assert (found.users, alone.users) == (30, 30)
+    assert found.mean == pytest.approx(np.nanmean(values[:, 1]))
+    assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=0.05)
+    assert sign_flip(values, seed=0)[1] == pytest.approx(sign_flip(values[:30, 1:], seed=1)[0], abs=0.02)
+    assert detectable(values)[1] == pytest.approx(detectable(values[:30, 1:])[0])
+
+
+def test_a_metric_nobody_has_a_value_in_has_no_mean_no_p_and_no_users():
+    values = np.column_stack([np.ones(10), np.full(10, np.nan)])
+    found = intervals(values, seed=0)[1]
+    assert np.isnan([found.mean, found.low, found.high]).all()
+    assert found.users == 0
+    assert np.isnan(sign_flip(values, seed=0)).tolist() == [False, True]
+    assert np.isnan(detectable(values)).tolist() == [False, True]
+
+
+def test_a_metric_hardly_anybody_has_a_value_in_gets_an_interval_of_those_few():
+    values = np.full((200, 1), np.nan)
+    values[:2, 0] = 0, 1
+    found = intervals(values, seed=0)[0]
+    assert (found.mean, found.low, found.high, found.users) == (0.5, 0, 1, 2)
+
+
+def test_a_row_copied_three_times_for_one_person_tells_nothing_more():
+    once = np.random.default_rng(7).normal(0.2, 1, (80, 1))
+    thrice, people = np.repeat(once, 3, axis=0), np.repeat(np.arange(80) * 7, 3)
+    assert intervals(thrice, seed=0, groups=people)[0].low == pytest.approx(intervals(once, seed=0)[0].low)
+    assert sign_flip(thrice, seed=0, groups=people) == pytest.approx(sign_flip(once, seed=0))
+    assert detectable(thrice, people) == pytest.approx(detectable(once))
+    ignored = intervals(thrice, seed=0)[0]
+    assert ignored.low - intervals(once, seed=0)[0].low > 0.04
+
+
+def test_a_resample_of_people_with_unequal_numbers_of_rows_is_a_ratio():
+    """The mean over rows is sum over count: its error by hand is that of the ratio's residuals (Cochran 1977, 6.2)."""
+    rng = np.random.default_rng(8)
+    rows = rng.integers(1, 6, 400)
+    people = np.repeat(np.arange(400), rows)
+    values = rng.normal(0, 1, 400)[people] + rows[people]
+    sums, mean = np.bincount(people, values), values.mean()
+    error = np.sqrt(np.sum((sums - mean * rows) ** 2) * 400 / 399) / rows.sum()
+    found = intervals(values[:, None], seed=0, resamples=4000, groups=people)[0]
+    assert (mean - found.low, found.high - mean) == pytest.approx((1.96 * error, 1.96 * error), rel=0.08)
+    assert standard_errors(values[:, None], people)[0] == pytest.approx(error)
+    assert found.users == 400
+
+
+def test_the_columns_beside_a_metric_change_nothing_in_it():
+    values = np.random.default_rng(9).normal(0.1, 1, (60, 40))
+    values[::3, ::2] = np.nan
+    every, one = intervals(values, seed=3), intervals(values[:, 4:5], seed=3)[0]
+    assert (every[4].low, every[4].high) == pytest.approx((one.low, one.high))
+    assert sign_flip(values, seed=3)[4] == sign_flip(values[:, 4:5], seed=3)[0]
+
+
+def test_differences_that_only_change_the_order_of_a_sum_are_not_larger_ones():
+    """Thirds of both signs: many flips give exactly the observed sum but for its last bits."""
+    differences = np.tile([1 / 3, -1 / 3, 2 / 3, 1 / 7], 3)
+    flips = np.array(list(product([-1, 1], repeat=12)))
+    exact = np.mean(np.abs(flips @ differences) >= abs(differences.sum()) - 1e-9)
+    assert sign_flip(differences[:, None], seed=0)[0] == pytest.approx(exact, abs=0.02)
+
+
+def test_the_detectable_difference_is_the_one_found_four_times_in_five():
+    rng = np.random.default_rng(10)
+    noise = rng.normal(0, 1, (120, 600))
+    least = detectable(noise)
+    assert least == pytest.approx(2.8016 * noise.std(axis=0, ddof=1) / 120**0.5, rel=1e-4)
+    found = sign_flip(noise + least.mean(), seed=0, flips=999) < 0.05
+    assert found.mean() == pytest.approx(0.8, abs=4 * (0.8 * 0.2 / 600) ** 0.5)
+    assert detectable(noise, level=0.01, power=0.9) == pytest.approx(3.8574 / 2.8016 * least, rel=1e-4)
+
+
+def test_the_spread_of_rounds_is_their_standard_deviation_and_unknown_of_one():
+    assert spread(np.array([[1.0, 5.0], [3.0, 5.0]])) == pytest.approx([2**0.5, 0])
+    assert np.isnan(spread(np.ones((1, 2)))).all()
