@@ -13,6 +13,8 @@ from scipy.sparse import csr_matrix
 
 State = dict[str, np.ndarray]
 
+_RANKED_AT_ONCE = 2**19  # scores: what top_n holds at a time stays in the cache
+
 
 @dataclass(frozen=True, eq=False)
 class Holdout:
@@ -148,26 +150,57 @@ def top_n(scores: np.ndarray, seen: csr_matrix | None, n: int) -> tuple[np.ndarr
     (rows, min(n, n_items)): int32 columns with -1, and scores with -inf, where a row has fewer candidates. A score of
     -inf or NaN is no candidate.
     """
-    scores = np.where(np.isnan(scores), -np.inf, scores)
-    if seen is not None:
-        scores[np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices] = -np.inf
     rows, width = scores.shape
     n = min(n, width)
-    if n == 0 or rows == 0:
-        return np.empty((rows, n), dtype=np.int32), np.empty((rows, n), dtype=scores.dtype)
-    if n < width:
-        chosen = np.argpartition(-scores, n - 1, axis=1)[:, :n]
-        worst = np.take_along_axis(scores, chosen, axis=1).min(axis=1)
-        # argpartition picks any of the columns tied at the border; where that is a choice, take the lowest columns.
-        for row in np.flatnonzero((scores >= worst[:, None]).sum(axis=1) > n):
-            above = np.flatnonzero(scores[row] > worst[row])
-            tied = np.flatnonzero(scores[row] == worst[row])[: n - len(above)]
-            chosen[row] = np.concatenate([above, tied])
-    else:
-        chosen = np.broadcast_to(np.arange(width), (rows, width))
-    picked = np.take_along_axis(scores, chosen, axis=1)
-    order = np.lexsort((chosen, -picked), axis=1)
-    items = np.take_along_axis(chosen, order, axis=1).astype(np.int32)
-    best = np.take_along_axis(picked, order, axis=1)
-    items[best == -np.inf] = -1
+    items = np.empty((rows, n), dtype=np.int32)
+    best = np.empty((rows, n), dtype=scores.dtype)
+    step = max(1, _RANKED_AT_ONCE // max(width, 1))
+    room = np.empty((min(step, rows), width), dtype=scores.dtype)
+    for start in range(0, rows if n else 0, step):
+        some = slice(start, min(start + step, rows))
+        if seen is None:
+            part = np.ascontiguousarray(scores[some])
+        else:
+            part = room[: some.stop - start]
+            part[:] = scores[some]
+            ends = seen.indptr[start : some.stop + 1]
+            part[np.repeat(np.arange(len(part)), np.diff(ends)), seen.indices[ends[0] : ends[-1]]] = -np.inf
+        items[some], best[some] = _ranked(part, n)
     return items, best
+
+
+def _ranked(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """top_n of a few rows, nothing seen: those not below a bound that n candidates reach, sorted."""
+    bound = _bound(scores, n)
+    place = np.flatnonzero(scores >= bound[:, None])
+    row, column = np.divmod(place, scores.shape[1])
+    value = scores.ravel()[place]
+    if len(place) > 4 * n * len(scores):  # many ties at the bound: of these, the n lowest columns can matter
+        tied = value == bound[row]
+        before = np.concatenate([[0], np.cumsum(tied)])  # tied ones before each place
+        first = np.searchsorted(row, np.arange(len(scores)))
+        kept = ~tied | (before[:-1] - before[first][row] < n)
+        row, column, value = row[kept], column[kept], value[kept]
+    found = np.bincount(row, minlength=len(scores))
+    rank = np.arange(len(row)) - np.repeat(np.cumsum(found) - found, found)
+    columns = np.full((len(scores), max(n, int(found.max()))), -1, dtype=np.int32)
+    values = np.full(columns.shape, -np.inf, dtype=scores.dtype)
+    columns[row, rank], values[row, rank] = column, value
+    order = np.argsort(-values, axis=1, kind="stable")[:, :n]
+    return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
+
+
+def _bound(scores: np.ndarray, n: int) -> np.ndarray:
+    """(rows,) a score that at least n candidates of the row reach, all of them where they are fewer; close to the n-th.
+
+    The n-th best of the maxima of 4 n or more groups of columns: each of the n best groups holds one that reaches it.
+    """
+    rows, width = scores.shape
+    deep = width // max(4 * n, 512)
+    if deep < 2:
+        best = np.fmax(scores, -np.inf)
+    else:
+        groups = scores[:, : width // deep * deep].reshape(rows, deep, width // deep)
+        best = np.fmax.reduce(groups, axis=1, initial=-np.inf)
+    best.partition(best.shape[1] - n, axis=1)
+    return np.maximum(best[:, -n], np.finfo(scores.dtype).min)

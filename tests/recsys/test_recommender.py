@@ -25,6 +25,54 @@ def test_top_n_is_a_stable_sort_by_falling_score(n):
         assert (best[row][len(expected) :] == -np.inf).all()
 
 
+@pytest.mark.parametrize("n", [1, 20, 300])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "ties", ["none", "few", "all", "all but n at the end", "n of them first and last", "rising", "nearly none a score"]
+)
+def test_top_n_of_a_wide_catalogue_is_a_stable_sort_whatever_the_ties(ties, dtype, n):
+    rng = np.random.default_rng(n)
+    scores = rng.standard_normal((30, 20_011)).astype(dtype)  # wide enough for several parts and groups of columns
+    if ties == "few":
+        scores = np.round(scores, 1)
+    elif ties == "all":
+        scores[:] = 0
+    elif ties == "all but n at the end":
+        scores[:] = 0
+        scores[:, -n:] = 1
+    elif ties == "n of them first and last":
+        scores[:, : n // 2 + 1] = scores[:, -n:] = 9
+    elif ties == "rising":
+        scores.sort(axis=1)
+    elif ties == "nearly none a score":
+        scores[rng.random(scores.shape) < 0.995] = -np.inf
+        scores[rng.random(scores.shape) < 0.3] = np.nan
+    scores[3], scores[4], scores[5], scores[6, 1:] = np.nan, -np.inf, np.inf, -np.inf
+    scores[7, 100:200] = np.inf
+    seen = csr_matrix(rng.random(scores.shape) < 0.01)
+    items, best = top_n(scores, seen, n)
+    free = np.where(np.isnan(scores) | seen.toarray(), -np.inf, scores)
+    expected = np.argsort(-free, axis=1, kind="stable")[:, :n]
+    worth = np.take_along_axis(free, expected, axis=1)
+    np.testing.assert_array_equal(best, worth)
+    np.testing.assert_array_equal(items, np.where(worth > -np.inf, expected, -1))
+    assert (items.dtype, best.dtype) == (np.int32, dtype)
+
+
+@pytest.mark.parametrize("layout", ["by column", "every other column", "read only"])
+def test_top_n_reads_scores_however_they_lie_in_memory(layout):
+    scores = np.random.default_rng(0).standard_normal((9, 3000)).astype(np.float32)
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :5]
+    if layout == "by column":
+        scores = np.asfortranarray(scores)
+    elif layout == "every other column":
+        scores = np.repeat(scores, 2, axis=1)[:, ::2]
+    else:
+        scores.flags.writeable = False
+    for seen in (None, csr_matrix(scores.shape, dtype=np.float32)):
+        np.testing.assert_array_equal(top_n(scores, seen, 5)[0], expected)
+
+
 def test_top_n_leaves_the_scores_as_they_were():
     scores = np.array([[1.0, np.nan, 3.0]], dtype=np.float32)
     top_n(scores, csr_matrix(np.array([[0, 0, 1.0]])), 2)
