@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from recsys.errors import DataError
-from recsys.evaluation.protocols.rows import among, columns, ids_of, left_out, masked, onto, sides, some
+from recsys.evaluation.protocols.rows import among, ids_of, in_rows, left_out, masked, some
+from recsys.evaluation.protocols.sides import sides
 from recsys.evaluation.protocols.times import latest, latest_of_rows, span_of, times_of
 from recsys.evaluation.split import Split, describe
 from recsys.interactions import Interactions
@@ -25,12 +26,8 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
     recommended: they are counted in the facts and left out.
     """
     learnt, asked = InteractionMatrix.build(train), InteractionMatrix.build(test)
-    items = columns(learnt.items, asked.items)
-    whole, later = onto(learnt, items), onto(asked, items)
-    later_times = times_of(test, asked)
-    if later_times is not None:
-        later_times = onto(asked, items, later_times).data
-    found = sides(whole, learnt.users, later, asked.users, later_times)
+    found = sides(learnt, asked, times_of(test, asked))
+    items, whole = found.items, found.history
     if not found.users:
         raise DataError("the test set holds nothing that the training set does not", do="give two different files")
 
@@ -40,8 +37,7 @@ def fixed(train: Interactions, test: Interactions, seed: int, validation: float 
     held = Holdout.of(whole[chosen], given, rng, of_rows(whole, order, chosen)) if len(chosen) else None
     kept = np.ones(whole.nnz, dtype=bool)
     if held is not None:
-        in_chosen = np.isin(np.repeat(np.arange(whole.shape[0]), np.diff(whole.indptr)), chosen)
-        kept[in_chosen] = ~among(whole[chosen], held.hidden)
+        kept[in_rows(whole, chosen)] = ~among(whole[chosen], held.hidden)
     known = found.rows[found.rows >= 0]
     way = "the latest" if order is not None else "a random"
     return Split(

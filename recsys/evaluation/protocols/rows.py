@@ -3,69 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.evaluation.split import LeftOut
-from recsys.matrix import Index, InteractionMatrix
+from recsys.matrix import Index
 from recsys.recommender import Holdout
 
 MOST_VALIDATION_USERS = 5000
 
 
-@dataclass(frozen=True, eq=False)
-class Sides:
-    """What people had, and the new things they took to: n users who have any.
-
-    rows: (n,) each one's row of the history, -1 for none. given, hidden: (n, n_items) CSR on shared columns, without a
-    pair in both. repeated: pairs of the later part that are in the history; satisfied: users with nothing but those.
-    """
-
-    users: tuple[str, ...]
-    rows: np.ndarray
-    given: csr_matrix
-    hidden: csr_matrix
-    hidden_times: np.ndarray | None
-    repeated: int
-    satisfied: int
-
-
-def sides(
-    history: csr_matrix, users: Index, later: csr_matrix, later_users: Index, times: np.ndarray | None = None
-) -> Sides:
-    """Both matrices on the same columns, each with its own rows. times: (nnz,) of the entries of ``later``."""
-    rows = users.find(later_users.ids.tolist())
-    given = rows_of(history, rows)
-    again = among(later, given)
-    hidden = masked(later, ~again)
-    asked = np.diff(hidden.indptr) > 0
-    return Sides(
-        users=tuple(later_users.ids[asked]),
-        rows=rows[asked],
-        given=given[asked],
-        hidden=hidden[asked],
-        hidden_times=None if times is None else times[~again],
-        repeated=int(again.sum()),
-        satisfied=int((~asked & (np.diff(later.indptr) > 0)).sum()),
-    )
-
-
-def columns(first: Index, *others: Index) -> Index:
-    """The items of the first, then, sorted, those that only the others know."""
-    known = first.ids.tolist()
-    more = set[str]().union(*(other.ids.tolist() for other in others)) - set(known)
-    return Index.of([*known, *sorted(more)], noun="item")
-
-
-def onto(data: InteractionMatrix, items: Index, values: np.ndarray | None = None) -> csr_matrix:
-    """The matrix on other columns, which hold all of its own. values: (nnz,) to put in the place of the strengths."""
-    renumbered = items.numbers(data.items.ids.tolist())[data.matrix.indices]
-    filling = data.matrix.data if values is None else values
-    moved = csr_matrix((filling, renumbered, data.matrix.indptr), shape=(len(data.users), len(items)), copy=True)
+def onto(matrix: csr_matrix, mine: Index, items: Index) -> csr_matrix:
+    """The matrix, whose columns are ``mine``, on other columns that hold all of them."""
+    renumbered = items.numbers(mine.ids.tolist())[matrix.indices]
+    moved = csr_matrix((matrix.data, renumbered, matrix.indptr), shape=(matrix.shape[0], len(items)), copy=True)
     moved.sort_indices()
     return moved
+
+
+def filled(matrix: csr_matrix, values: np.ndarray) -> csr_matrix:
+    """The same entries with other values, (nnz,), zeros among them or not."""
+    return csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def rows_of(matrix: csr_matrix, rows: np.ndarray) -> csr_matrix:
@@ -76,6 +35,13 @@ def rows_of(matrix: csr_matrix, rows: np.ndarray) -> csr_matrix:
     lengths[known] = np.diff(found.indptr)
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     return csr_matrix((found.data, found.indices, indptr), shape=(len(rows), matrix.shape[1]))
+
+
+def in_rows(matrix: csr_matrix, rows: np.ndarray) -> np.ndarray:
+    """(nnz,) bool: is the entry in one of the rows numbered?"""
+    wanted = np.zeros(matrix.shape[0], dtype=bool)
+    wanted[rows] = True
+    return np.repeat(wanted, np.diff(matrix.indptr))
 
 
 def masked(matrix: csr_matrix, kept: np.ndarray) -> csr_matrix:
@@ -109,7 +75,7 @@ def last(matrix: csr_matrix, order: np.ndarray, many: int, rng: np.random.Genera
 
 
 def parted(rows: csr_matrix, hidden: np.ndarray, order: np.ndarray | None) -> Holdout:
-    """The entries of a mask, (nnz,) bool, hidden and the others given. order: (nnz,), what is hidden being later."""
+    """The entries of a mask, (nnz,) bool, hidden and the others given. order: (nnz,), by which the hidden are later."""
     return Holdout(masked(rows, ~hidden), masked(rows, hidden), order=None if order is None else order[~hidden])
 
 
@@ -121,6 +87,11 @@ def some(able: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray
 def left_out(*groups: tuple[int, str, str]) -> tuple[LeftOut, ...]:
     """The groups (count, what, why) that have anybody in them."""
     return tuple(LeftOut(int(count), what, why) for count, what, why in groups if count)
+
+
+def unseen(hidden: csr_matrix, trained: csr_matrix) -> int:
+    """How many of the hidden items no row of training has."""
+    return len(np.setdiff1d(hidden.indices, trained.indices))
 
 
 def ids_of(index: Index, rows: Sequence[int] | np.ndarray) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsys.errors import DataError
 from recsys.interactions import NO_TIME, Interactions
 from recsys.matrix import InteractionMatrix
 
@@ -57,3 +58,22 @@ def span_of(*parts: Interactions) -> list[int] | None:
     """[earliest, latest] time of anything in the parts, microseconds; None when nothing has a time."""
     spans = [span for part in parts if (span := part.span()) is not None]
     return [min(first for first, _ in spans), max(last for _, last in spans)] if spans else None
+
+
+def with_times(interactions: Interactions) -> Interactions:
+    """Those that have a time. DataError when none has."""
+    known = interactions.time != NO_TIME
+    if not known.any():
+        raise _timeless()
+    return interactions if known.all() else interactions.take(known)
+
+
+def from_which(times: np.ndarray | None, share: float) -> int:
+    """The latest moment from which on at least that share of the times lies, and one of them. DataError for None."""
+    if times is None:
+        raise _timeless()
+    return int(np.sort(times)[-max(1, round(len(times) * share))])
+
+
+def _timeless() -> DataError:
+    return DataError("no interaction has a time, so nothing is before or after", do="use the protocol strong")
