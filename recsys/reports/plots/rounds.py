@@ -1,0 +1,30 @@
+"""Plot: one metric of each model in each round (seed or time) of the evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from recsys.reports.plots.lines import lines
+from recsys.reports.plots.roster import Mark, two_lines
+from recsys.reports.plots.sheet import drawing, svg
+
+
+def rounds(found: Sequence[Mapping[str, Any]], marks: Mapping[str, Mark], metric: str) -> str:
+    """found: the report's rounds, two or more."""
+    models = {
+        name: [
+            (float(i), one["models"][name][metric], None, None)
+            for i, one in enumerate(found)
+            if metric in one["models"].get(name, {})
+        ]
+        for name in marks
+    }
+    models = {name: points for name, points in models.items() if points}
+    step = -(-len(found) // 6)
+    width = max(7, 40 // min(len(found), 6))
+    ticks = {float(i): "\n".join(two_lines(str(found[i]["label"]), width)) for i in range(0, len(found), step)}
+    with drawing("rounds"):
+        return svg(
+            lines(models, marks, "", metric, ticks), "plot-rounds", f"{metric} of each model in each of the rounds"
+        )
