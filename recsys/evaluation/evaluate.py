@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.evaluation.metrics import metric
+from recsys.evaluation.beyond import About
+from recsys.evaluation.catalogue import Catalogue
+from recsys.evaluation.metrics import check_known, metric
 from recsys.evaluation.split import Split
+from recsys.evaluation.statistics import Interval
 from recsys.recency import as_asked
 from recsys.recommender import Recommender, top_n
 
 _MOST_SCORES = 8 * 2**20  # users x items scored at once: 32 MB of float32
-_LONGEST_KEPT = 100
+LONGEST_KEPT = 100
 
 
 @dataclass(frozen=True, eq=False)
 class PerUser:
     """One model's results, rows in the order of ``split.users``.
 
-    values: metric -> (n_users,) float64. lists: (n_users, k) int32 best columns, -1 where there are fewer; scores:
-    theirs, float32. score_seconds: time spent in ``score``; ties: share of neighbours in the lists with equal scores.
+    values: metric -> (n_users,) float64, NaN where it says nothing of a user. lists: (n_users, min(100, n_items)) int32
+    best columns, -1 where there are fewer; scores: theirs, float32. score_seconds: time spent in ``score``; ties: share
+    of neighbours in the lists with equal scores. totals: metric of all lists together -> its value and interval.
+    not_finite: users with a NaN among their scores, or with no finite score.
     """
 
     values: dict[str, np.ndarray]
@@ -31,21 +36,34 @@ class PerUser:
     scores: np.ndarray
     score_seconds: float
     ties: float
+    totals: Mapping[str, Interval] = field(default_factory=dict)
+    not_finite: int = 0
 
 
-def evaluate(model: Recommender, split: Split, metrics: Sequence[str], batch: int | None = None) -> PerUser:
+def evaluate(
+    model: Recommender,
+    split: Split,
+    metrics: Sequence[str],
+    batch: int | None = None,
+    catalogue: Catalogue | None = None,
+) -> PerUser:
     """Rank all items for every user of the split, what they gave left out, and compute the metrics.
 
-    batch: users scored at once; by default as many as fit 8 million scores.
+    batch: users scored at once; by default as many as fit 8 million scores. catalogue: where categories come from; the
+    SettingError of `recsys.evaluation.metrics.check_known` where a metric needs what it does not hold.
     """
+    check_known(metrics, catalogue)
     wanted = [metric(name) for name in metrics]
+    of_hits, of_lists, of_all = ([one for one in wanted if one.known.kind == k] for k in ("hits", "list", "total"))
+    about = About.of(split, catalogue)
     n_users, n_items = split.given.shape
-    depth = min(n_items, max([one.k for one in wanted] + [1]))
+    depth = min(n_items, max([one.k for one in wanted] + [LONGEST_KEPT]))
+    kept = min(n_items, max([one.k for one in of_all] + [LONGEST_KEPT]))
     batch = batch or max(1, min(n_users, _MOST_SCORES // n_items))
-    values = {one.name: np.empty(n_users) for one in wanted}
-    lists = np.empty((n_users, min(depth, _LONGEST_KEPT)), dtype=np.int32)
-    best = np.empty(lists.shape, dtype=np.float32)
-    seconds = 0.0
+    values = {one.name: np.empty(n_users) for one in wanted if one not in of_all}
+    lists = np.empty((n_users, kept), dtype=np.int32)
+    best = np.empty((n_users, kept), dtype=np.float32)
+    seconds, not_finite = 0.0, 0
     for start in range(0, n_users, batch):
         rows = slice(start, min(start + batch, n_users))
         given, hidden = split.given[rows], split.hidden[rows]
@@ -53,12 +71,17 @@ def evaluate(model: Recommender, split: Split, metrics: Sequence[str], batch: in
         started = time.perf_counter()
         scores = model.score(as_asked(model, given, order))
         seconds += time.perf_counter() - started
+        not_finite += _not_finite(scores)
         items, ranked = top_n(scores, given, depth)
+        lists[rows], best[rows] = items[:, :kept], ranked[:, :kept]
         hits, relevant = hits_of(items, hidden), np.diff(hidden.indptr)
-        for one in wanted:
+        for one in of_hits:
             values[one.name][rows] = one(hits, relevant)
-        lists[rows], best[rows] = items[:, : lists.shape[1]], ranked[:, : lists.shape[1]]
-    return PerUser(values, lists, best, seconds, _tied(lists, best))
+        for one in of_lists:
+            values[one.name][rows] = one.of_lists(items, given, about)
+    totals = {one.name: one.of_all(lists, about, split.seed) for one in of_all}
+    lists, best = lists[:, :LONGEST_KEPT], best[:, :LONGEST_KEPT]
+    return PerUser(values, lists, best, seconds, _tied(lists, best), totals, not_finite)
 
 
 def hits_of(items: np.ndarray, hidden: csr_matrix) -> np.ndarray:
@@ -76,3 +99,10 @@ def _tied(lists: np.ndarray, scores: np.ndarray) -> float:
     both = lists[:, 1:] >= 0
     equal = (scores[:, 1:] == scores[:, :-1]) & both
     return float(equal.sum() / max(int(both.sum()), 1))
+
+
+def _not_finite(scores: np.ndarray) -> int:
+    """Rows with a NaN or without any finite number. A row whose sum is finite has neither."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        odd = scores[~np.isfinite(scores.sum(axis=1))]
+    return int((np.isnan(odd).any(axis=1) | ~np.isfinite(odd).any(axis=1)).sum())
