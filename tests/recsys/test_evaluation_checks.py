@@ -50,7 +50,7 @@ def results_of(results=GOOD, configs=TUNED):
 
 def test_a_clean_evaluation_passes_every_check(split):
     checks = [*check_split(split), *results_of()]
-    assert len(checks) == 7
+    assert len(checks) == 13
     assert {check.status for check in checks} == {"ok"}
     assert all(check.detail and "\n" not in check.detail for check in checks)
 

@@ -1,33 +1,18 @@
-"""Checks of an evaluation: leaks, weak yardsticks and odd data, each found or ruled out in one line."""
+"""What can be wrong with results: numbers that are none, lists that are not lists, ties, and weak yardsticks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from recsys.evaluation.evaluate import PerUser
+from recsys.evaluation.checks.check import Check, Status, graded
+from recsys.evaluation.evaluate import PerUser, hits_of
+from recsys.evaluation.metrics import metric as metric_called
 from recsys.evaluation.split import Split
 from recsys.evaluation.statistics import intervals
 from recsys.models import model_class
-
-Status = Literal["ok", "warn", "fail"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding. fail: the numbers mean something else than they say. warn: read them with this in mind."""
-
-    name: str
-    status: Status
-    detail: str
-
-
-def check_split(split: Split) -> list[Check]:
-    """What can be wrong before anything is trained."""
-    return [_users_apart(split), _nothing_given_away(split), _items_known(split)]
 
 
 def check_results(
@@ -36,35 +21,55 @@ def check_results(
     metric: str,
     seed: int,
     tuning: Mapping[str, Any] | None = None,
+    split: Split | None = None,
 ) -> list[Check]:
-    """What can be wrong with the results. configs: what was set for each model; metric: to compare by; tuning: as in
-    `recsys.evaluation.run.compare`."""
-    return [*_beats_popularity(results, metric, seed), *_ties(results), _yardstick(results, configs, tuning)]
+    """configs: what was set for each model; metric: to compare by; tuning: as in `recsys.evaluation.run.compare`;
+    split: what the results are of, without which the lists are not compared with what was given."""
+    return [
+        *_numbers(results),
+        *([] if split is None else _lists(results, split)),
+        *_beats_popularity(results, metric, seed),
+        *_ties(results),
+        _yardstick(results, configs, tuning),
+    ]
 
 
-def _users_apart(split: Split) -> Check:
-    both = len(set(split.train_users) & set(split.users))
-    detail = f"{both:,} of {len(split.users):,} test users have a history in the training part"
-    if split.name == "strong":
-        return Check("users apart", "fail" if both else "ok", detail)
-    return Check("users apart", "ok", f"{detail}, as this protocol means it")
+def _numbers(results: Mapping[str, PerUser]) -> list[Check]:
+    """NaN is an answer only of metrics of the lists themselves, which say nothing of some users; infinity never is."""
+    checks = []
+    for name, result in results.items():
+        wrong = [
+            one
+            for one, values in result.values.items()
+            if np.isinf(values).any() or (np.isnan(values).all() if _may_be_silent(one) else np.isnan(values).any())
+        ]
+        filled = result.scores[result.lists >= 0]
+        odd = int((~np.isfinite(filled)).sum())
+        detail = f"{name}: {', '.join(wrong) or 'no metric'} without a value, {odd:,} scores in the lists and "
+        detail += f"{result.not_finite:,} users' scores not finite"
+        status: Status = "fail" if wrong or odd or result.not_finite else "ok"
+        checks.append(Check("numbers are numbers", status, detail))
+    return checks
 
 
-def _nothing_given_away(split: Split) -> Check:
-    both = split.given.multiply(split.hidden > 0).nnz
-    detail = f"{both:,} of {split.hidden.nnz:,} hidden interactions are also given"
-    return Check("hidden stays hidden", "fail" if both else "ok", detail)
+def _may_be_silent(name: str) -> bool:
+    return metric_called(name).known.kind != "hits"
 
 
-def _items_known(split: Split) -> Check:
-    """Warns from one in a hundred: a model cannot find what nobody in training touched, yet it counts as missed."""
-    known = np.zeros(split.train.shape[1], dtype=bool)
-    known[split.train.indices] = True
-    unknown = int((~known[split.hidden.indices]).sum())
-    detail = (
-        f"{unknown:,} of {split.hidden.nnz:,} hidden interactions are with items nobody in training has; they count"
-    )
-    return Check("items known", "warn" if unknown > 0.01 * split.hidden.nnz else "ok", detail)
+def _lists(results: Mapping[str, PerUser], split: Split) -> list[Check]:
+    """Lists must be of these users, name no item twice and nothing that the user gave."""
+    checks = []
+    for name, result in results.items():
+        if len(result.lists) != len(split.users):
+            detail = f"{name}: {len(result.lists):,} lists for {len(split.users):,} users"
+            checks.append(Check("lists are new items", "fail", detail))
+            continue
+        given = int(hits_of(result.lists, split.given).sum())
+        ordered = np.sort(result.lists, axis=1)
+        twice = int(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).sum())
+        detail = f"{name}: {given:,} places of the lists hold what the user gave, {twice:,} an item already named"
+        checks.append(Check("lists are new items", "fail" if given or twice else "ok", detail))
+    return checks
 
 
 def _beats_popularity(results: Mapping[str, PerUser], metric: str, seed: int) -> list[Check]:
@@ -86,7 +91,7 @@ def _ties(results: Mapping[str, PerUser]) -> list[Check]:
     """Ties are broken by column, so many of them mean that the order of the columns was judged, not the model."""
     checks = []
     for name, result in results.items():
-        status: Status = "ok" if result.ties <= 0.1 else "warn" if result.ties <= 0.5 else "fail"
+        status = graded(result.ties, 0.1, 0.5)
         detail = f"{name}: {result.ties:.1%} of neighbours in the lists have equal scores"
         checks.append(Check("scores differ", status, detail))
     return checks
