@@ -19,6 +19,8 @@ COMMANDS = {
     "stats": ("api.cli.stats", "Count what the store holds."),
     "train": ("api.cli.train", "Train a model on the store and, with --publish, put it live."),
     "evaluate": ("api.cli.evaluate", "Compare models on held-out interactions and write a report."),
+    "report": ("api.cli.report", "Open a report, or run it again and see which numbers come out the same."),
+    "anomalies": ("api.cli.anomalies", "List histories the model cannot explain, for a person to judge."),
     "recommend": ("api.cli.recommend", "Recommend items for a user or for a list of items."),
     "similar": ("api.cli.similar", "List the items most like one item."),
     "serve": ("api.cli.serve", "Serve the HTTP API and the pages."),

@@ -72,12 +72,21 @@ def train(
     The data is split as `recsys evaluate` splits it: everybody trains on the same people and is judged on the same
     others. Let nothing else run beside it.
     """
-    from api.cli.evaluate import make_split
+    from api.cli.question import Question
 
     session.flags |= {"device": device, "seed": seed}
     settings = session.settings
+    source = None if interactions is None else str(interactions)
+    question = Question(
+        "strong",
+        seeds=(settings.seed,),
+        interactions=source,
+        min_value=min_value,
+        min_user=min_user,
+        min_item=settings.min_item,
+    ).at_home(session)
     result = _benchmark("train.bench").main(
-        make_split(session, interactions, None, None, min_value, min_user),
+        question.splits(session)[0],
         settings.home,
         device=settings.device,
         seed=settings.seed,
@@ -119,6 +128,17 @@ def million(
     session.flags |= {"device": device}
     benchmark = _benchmark("million")
     result = benchmark.main(users, items, interactions, batch=batch, most=limit, device=session.settings.device)
+    _show(result, benchmark.tables(result), as_json)
+
+
+@command.command(epilog="Example: recsys bench ruler --train gowalla/train.txt --test gowalla/test.txt")
+@click.option("--train", "train_file", type=click.Path(path_type=Path), required=True, help="Gowalla's train.txt.")
+@click.option("--test", "test_file", type=click.Path(path_type=Path), required=True, help="Gowalla's test.txt.")
+@json_option
+def ruler(train_file: Path, test_file: Path, as_json: bool) -> None:
+    """Published models at their papers' settings on Gowalla: do our split and metrics give the published figures?"""
+    benchmark = _benchmark("ruler")
+    result = benchmark.main(train_file, test_file)
     _show(result, benchmark.tables(result), as_json)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from api.cli.evaluate import evaluate, show, write
+from api.cli.evaluate import evaluate, report_of, show, write
 from api.cli.output import print_ranked, print_table, program, say
+from api.cli.question import Question
 from api.cli.session import Session
 from api.cli.train import matrix_of, train
 
@@ -27,7 +28,6 @@ MODELS = ("autoencoder", "als")
 def command(session: Session, no_serve: bool, port: int | None) -> None:
     """Load the sample cinema, train the autoencoder and ALS, evaluate, publish, recommend, serve."""
     from data import readers, sample
-    from recsys.evaluation import protocols
 
     session.flags |= {"port": port}
     folder = sample.folder()
@@ -38,14 +38,20 @@ def command(session: Session, no_serve: bool, port: int | None) -> None:
         )
         say("2/4 comparing the models on people they have not seen")
         matrix = matrix_of(session)
-        evaluation = evaluate(session, protocols.strong(matrix, session.settings.seed), [*MODELS, "popularity"])
-        report = write(session, evaluation, None)
+        settings = session.settings
+        question = Question(
+            "strong", seeds=(settings.seed,), min_user=settings.min_user, min_item=settings.min_item
+        ).at_home(session)
+        models = {name: settings.models.get(name, {}) for name in (*MODELS, "popularity")}
+        splits, catalogue = question.splits(session), question.catalogue(session)
+        evaluation = evaluate(session, splits, models, catalogue=catalogue)
+        report = write(session, evaluation, None, report_of(evaluation, question, ("category",)))
         say("3/4 training on everything and publishing")
         train(session, MODELS, {}, publish=True)
         say("4/4 recommending")
         _show_one(session, store, matrix)
         show(evaluation)
-    say(f"report: {report / 'report.json'}")
+    say(f"report: {report / 'report.html'}")
     address = f"http://{session.settings.host}:{session.settings.port}/"
     if no_serve:
         say(f"to see it in a browser: `{program()} serve`, then {address}")

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.import_ import parse_columns
 from api.cli.output import FitProgress, json_option, print_json, print_table, say
+from api.cli.question import PROTOCOLS, Question
 from api.cli.session import Session
 from api.cli.together import first_of_all
 from api.cli.tuning import TuningPlan, tuned, tuning_facts, tuning_options, tuning_plan
 from recsys.errors import DataError
-from recsys.feedback import EventRule, FeedbackWeights
 
 if TYPE_CHECKING:
-    from recsys.evaluation.run import Evaluation
+    from recsys.evaluation.catalogue import Catalogue
+    from recsys.evaluation.results import Evaluation
     from recsys.evaluation.split import Split
-    from recsys.interactions import Interactions
 
-PROTOCOLS = ("strong", "fixed")
+ALL = "autoencoder,als,ease,svd,popularity"
 
 
 @click.command(
@@ -32,17 +33,35 @@ PROTOCOLS = ("strong", "fixed")
     "--models",
     default="autoencoder,als,popularity",
     show_default=True,
-    help="Names, separated by commas; a preset as autoencoder:mult-vae.",
+    help=f"Names, separated by commas, or all ({ALL}); a preset as autoencoder:mult-vae.",
 )
-@click.option("--protocol", type=click.Choice(PROTOCOLS), help="strong: held-out users; fixed: --train and --test.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of the split and of every model (RECSYS_SEED, 0).")
+@click.option(
+    "--protocol",
+    type=click.Choice(PROTOCOLS),
+    help="strong: held-out users; leave-last-out: everybody's last item; temporal: all that came after one moment; "
+    "rolling: the same at several moments; fixed: --train and --test.",
+)
+@click.option(
+    "--seed",
+    "seeds",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Seed of the split and of every model (RECSYS_SEED, 0). Several times: all of them, pooled.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the report; by default a new one in home.")
 @click.option("--interactions", type=click.Path(path_type=Path), help="Evaluate on this file instead of the store.")
+@click.option("--columns", help="Which column of a file holds what, as in `recsys import`.")
+@click.option("--items", type=click.Path(path_type=Path), help="File of items: titles and categories for the report.")
+@click.option("--users", type=click.Path(path_type=Path), help="File of users: attributes for --cohort.")
 @click.option("--min-value", type=float, help="Count an interaction as liked when its value is at least this.")
 @click.option("--min-user", type=click.IntRange(1), default=5, show_default=True, help="Leave out shorter histories.")
 @click.option("--train", "train_file", type=click.Path(path_type=Path), help="Fixed split: the file to learn from.")
 @click.option("--test", "test_file", type=click.Path(path_type=Path), help="Fixed split: the file to be found.")
-@click.option("--metrics", default="", help="Names like recall@20,ndcg@100; by default the usual five.")
+@click.option("--at", help="temporal: the moment, as 2026-01-31T12:00:00Z; by default a tenth comes after it.")
+@click.option("--windows", type=click.IntRange(2, 50), default=3, show_default=True, help="rolling: how many moments.")
+@click.option("--metrics", default="", help="Names like recall@20,ndcg@100; by default all the usual ones.")
+@click.option("--cohort", "cohorts", multiple=True, help="Also by this attribute of users or items, or by category.")
+@click.option("--quick", is_flag=True, help="Leave out of the report what takes long: map, groups, bottleneck widths.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), help="Where to train (RECSYS_DEVICE, auto).")
 @tuning_options
 @json_option
@@ -51,14 +70,21 @@ def command(
     session: Session,
     models: str,
     protocol: str | None,
-    seed: int | None,
+    seeds: tuple[int, ...],
     out: Path | None,
     interactions: Path | None,
+    columns: str | None,
+    items: Path | None,
+    users: Path | None,
     min_value: float | None,
     min_user: int,
     train_file: Path | None,
     test_file: Path | None,
+    at: str | None,
+    windows: int,
     metrics: str,
+    cohorts: tuple[str, ...],
+    quick: bool,
     device: str | None,
     tune: int | None,
     tune_seconds: float | None,
@@ -70,18 +96,27 @@ def command(
     Without --interactions and without --train/--test the store is used. The test part is opened only for the final
     numbers; every choice is made on validation data. --tune looks for each model's best settings there first. What it
     tried is kept in home: the same command goes on where it was interrupted, and a larger budget adds to it.
+
+    The report is a folder: report.html for people, report.json for programs, per_user.parquet and
+    recommendations.parquet for further questions. `recsys report verify FOLDER` runs it again and compares.
     """
-    session.flags |= {"device": device, "seed": seed}
+    session.flags |= {"device": device, "seed": seeds[0] if seeds else None}
     if (train_file is None) != (test_file is None):
         raise click.UsageError("--train and --test go together")
     if protocol == "fixed" and train_file is None:
         raise click.UsageError("--protocol fixed needs --train FILE and --test FILE")
-    if train_file is not None and (interactions is not None or protocol == "strong"):
-        raise click.UsageError("--train/--test is a split of its own: leave out --interactions and --protocol strong")
-    names = [name.strip() for name in models.split(",") if name.strip()]
+    if train_file is not None and (interactions is not None or protocol not in (None, "fixed")):
+        raise click.UsageError("--train/--test is a split of its own: leave out --interactions and --protocol")
+    if at is not None and protocol != "temporal":
+        raise click.UsageError("--at goes with --protocol temporal")
+    if seeds[1:] and protocol == "rolling":
+        raise click.UsageError("--protocol rolling has several windows: give one --seed")
+    plan = tuning_plan(tune, tune_seconds, tune_metric)
+    if plan is not None and seeds[1:]:
+        raise click.UsageError("--tune goes with one --seed: people of one seed's test part are in another's training")
+    names = [name.strip() for name in (ALL if models == "all" else models).split(",") if name.strip()]
     if not names:
         raise click.BadParameter("names no model", param_hint="--models")
-    plan = tuning_plan(tune, tune_seconds, tune_metric)
 
     from recsys.evaluation.metrics import metric
     from recsys.models import create
@@ -91,36 +126,62 @@ def command(
         metric(name)
     for name in names:
         create(name, **session.settings.models.get(name, {}))
+    question = Question(
+        protocol="fixed" if train_file is not None else protocol or "strong",
+        seeds=seeds or (session.settings.seed,),
+        interactions=_text(interactions),
+        train=_text(train_file),
+        test=_text(test_file),
+        items=_text(items),
+        users=_text(users),
+        columns=parse_columns(columns),
+        min_value=min_value,
+        min_user=min_user,
+        min_item=session.settings.min_item,
+        at=at,
+        windows=windows,
+    ).at_home(session)
     first = first_of_all(session.settings.device)
-    split = make_split(session, interactions, train_file, test_file, min_value, min_user)
-    evaluation = evaluate(session, split, names, asked, plan)
+    splits, catalogue = question.splits(session), question.catalogue(session)
+    check_cohorts(cohorts, catalogue)
+    folder = session.settings.reports_folder if out is None else out.parent
+    models_asked = {name: session.settings.models.get(name, {}) for name in names}
+    evaluation = evaluate(session, splits, models_asked, asked, plan, catalogue, folder)
     if not first:
         return
-    folder = write(session, evaluation, out)
+    report = report_of(evaluation, question, cohorts, quick)
+    where = write(session, evaluation, out, report)
     if as_json:
-        from recsys.reports.report import as_report
-
-        print_json(as_report(evaluation))
+        print_json(report)
     else:
         show(evaluation)
-        say(f"report: {folder / 'report.json'}")
+        say(f"report: {where / 'report.html'}")
 
 
 def evaluate(
-    session: Session, split: Split, names: Sequence[str], metrics: Sequence[str] = (), plan: TuningPlan | None = None
+    session: Session,
+    splits: Sequence[Split],
+    models: Mapping[str, Mapping[str, Any]],
+    metrics: Sequence[str] = (),
+    plan: TuningPlan | None = None,
+    catalogue: Catalogue | None = None,
+    reports: Path | None = None,
 ) -> Evaluation:
-    """Fit and score each model on one split, tuned where there is a plan for that, with progress told."""
-    from recsys.evaluation.metrics import metric
-    from recsys.evaluation.run import DEFAULT_METRICS, compare
+    """Fit and score each model on each split, tuned on the first where there is a plan for that, with progress told.
 
-    settings = session.settings
-    models, tuning = {name: settings.models.get(name, {}) for name in names}, None
+    models: name -> settings; a plan starts from the session's. reports: the folder of the reports that may have looked
+    at this test part before.
+    """
+    from recsys.evaluation.run import compare
+    from recsys.evaluation.split import asked_about
+    from recsys.reports.earlier import earlier_looks
+
+    tuning = None
     if plan is not None:
-        if split.validation is None:
+        first = splits[0]
+        if first.validation is None:
             raise DataError("there are too few users to hold some out and tune by them", do="leave out --tune")
-        for name in metrics:
-            metric(name)  # a wrong name is found before an hour of tuning, not after
-        found = tuned(session, plan, names, split.train, split.validation)
+        found = tuned(session, plan, list(models), first.train, first.validation)
         models, tuning = {name: dict(one.settings) for name, one in found.items()}, tuning_facts(plan, found)
     bars: list[FitProgress] = []
 
@@ -129,28 +190,50 @@ def evaluate(
         return bars[-1]
 
     return compare(
-        split,
+        splits,
         models,
-        metrics or DEFAULT_METRICS,
-        seed=settings.seed,
-        device=settings.device,
+        metrics,
+        device=session.settings.device,
         watch=watch,
         tuning=tuning,
+        catalogue=catalogue,
         command=["recsys", *sys.argv[1:]],
+        earlier=None if reports is None else earlier_looks(reports, asked_about(splits), models),
     )
 
 
-def write(session: Session, evaluation: Evaluation, out: Path | None) -> Path:
+def report_of(
+    evaluation: Evaluation, question: Question | None, cohorts: Sequence[str] = (), quick: bool = False
+) -> dict[str, Any]:
+    """The whole report as plain values, further sections and recipe included."""
+    from recsys.evaluation.split import asked_about
+    from recsys.reports.report import as_report
+    from recsys.reports.sections import sections
+
+    recipe: dict[str, Any] = {
+        "question": None if question is None else question.plain(),
+        "models": {name: dict(result.settings) for name, result in evaluation.models.items()},
+        "metrics": list(evaluation.metrics),
+        "device": evaluation.device,
+        "test_sha256": asked_about(evaluation.splits),
+    }
+    found = sections(evaluation, cohorts=cohorts, quick=quick, tell=say)
+    report = as_report(evaluation, found, recipe)
+    return {**report, "data": {**report["data"], "source": question.source if question is not None else "the store"}}
+
+
+def write(session: Session, evaluation: Evaluation, out: Path | None, report: Mapping[str, Any]) -> Path:
     from recsys.reports.write import write_report
 
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return write_report(evaluation, out if out is not None else session.settings.reports_folder / name)
+    return write_report(evaluation, out if out is not None else session.settings.reports_folder / name, report)
 
 
 def show(evaluation: Evaluation) -> None:
-    """The checks first, then the table."""
+    """The verdict and the checks first, then the table."""
     from recsys.reports.report import as_table
 
+    say(evaluation.verdict.text)
     for check in evaluation.checks:
         if check.status != "ok":
             say(f"{check.status}: {check.name}: {check.detail}")
@@ -158,38 +241,12 @@ def show(evaluation: Evaluation) -> None:
     print_table("", header, rows)
 
 
-def make_split(
-    session: Session,
-    interactions: Path | None,
-    train_file: Path | None,
-    test_file: Path | None,
-    min_value: float | None,
-    min_user: int,
-) -> Split:
-    from recsys.evaluation import protocols
-    from recsys.matrix import InteractionMatrix
+def check_cohorts(asked: Sequence[str], catalogue: Catalogue) -> None:
+    """SettingError for an attribute that nobody has, before anything is trained."""
+    from recsys.evaluation.cohorts import check_asked
 
-    settings = session.settings
-    if train_file is not None and test_file is not None:
-        return protocols.fixed(_read(train_file), _read(test_file), settings.seed)
-    data = _read(interactions) if interactions is not None else session.store().interactions()
-    weights = settings.weights if min_value is None else _liked_from(data, min_value)
-    matrix = InteractionMatrix.build(data, weights, min_user, settings.min_item)
-    return protocols.strong(matrix, settings.seed, span=data.span())
+    check_asked(asked, catalogue)
 
 
-def _read(path: Path) -> Interactions:
-    from data import readers
-
-    interactions, bad = readers.read_all(path)
-    if bad:
-        say(f"{path}: {len(bad):,} bad rows left out, the first on line {bad[0].line}: {bad[0].reason}")
-    if not len(interactions):
-        raise DataError("there is no row to evaluate on", where=str(path))
-    return interactions
-
-
-def _liked_from(data: Interactions, least: float) -> FeedbackWeights:
-    """Every event type by one rule: the last value given counts as liked when it is at least ``least``."""
-    rule = EventRule(transform="threshold", at=least, combine="last")
-    return FeedbackWeights({str(label): rule for label in data.event.labels})
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,128 +1,229 @@
-"""compare: models fitted and judged on one split, the same people and the same questions for each."""
+"""compare: models fitted and judged on one split or several, the same people and the same questions for each."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Any
 
 import numpy as np
 
-from recsys.evaluation.checks import Check, check_results, check_split
+from recsys.errors import RecsysError, SettingError, TrainingError
+from recsys.evaluation.catalogue import Catalogue
+from recsys.evaluation.checks import Check, check_metrics, check_results, check_split
 from recsys.evaluation.evaluate import PerUser, evaluate
-from recsys.evaluation.metrics import metric
+from recsys.evaluation.memory import PeakMemory
+from recsys.evaluation.metrics import check_known, metric, per_user_names, total_names
+from recsys.evaluation.results import Comparison, Evaluation, Fit, ModelResult, persons
 from recsys.evaluation.split import Split
-from recsys.evaluation.statistics import Interval, holm, intervals, sign_flip
+from recsys.evaluation.statistics import Interval, detectable, holm, intervals, sign_flip
+from recsys.evaluation.verdict import verdict
 from recsys.models import config_of, create
 from recsys.recommender import FitOptions, Progress
 
-DEFAULT_METRICS = ("recall@20", "recall_capped@20", "recall_capped@50", "ndcg@20", "ndcg@100")
+DEFAULT_METRICS = (
+    *("recall@20", "recall_capped@20", "recall_capped@50", "precision@20", "hit_rate@20", "map@20", "mrr", "ndcg@20"),
+    *("ndcg@100", "coverage@20", "gini@20", "novelty@20", "diversity@20", "popularity_lift@20"),
+)
+
+Watch = Callable[[str], Callable[[Progress], None]]
 
 
-@dataclass(frozen=True, eq=False)
-class ModelResult:
-    """One model's part of an evaluation. intervals: metric -> mean and 95% interval over users."""
+@dataclass(eq=False)
+class _Recorded:
+    """What a fit tells, kept for the learning curve and passed on to whoever watches."""
 
-    config: Mapping[str, Any]
-    parameters: int
-    fit_seconds: float
-    per_user: PerUser
-    intervals: Mapping[str, Interval]
+    told: Callable[[Progress], None] | None
+    steps: list[Progress] = field(default_factory=list)
 
+    def __call__(self, progress: Progress) -> None:
+        self.steps.append(progress)
+        if self.told is not None:
+            self.told(progress)
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """a minus b in one metric, over the same users. p: paired sign-flip; p_adjusted: Holm over the whole evaluation."""
-
-    a: str
-    b: str
-    metric: str
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_adjusted: float
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Everything a report is written from; nothing in it depends on how it will be shown."""
-
-    split: Split
-    metrics: tuple[str, ...]
-    seed: int
-    device: str
-    created: datetime
-    command: tuple[str, ...]
-    models: Mapping[str, ModelResult]
-    comparisons: Sequence[Comparison]
-    checks: Sequence[Check]
-    tuning: Mapping[str, Any] | None = None
+    def close(self) -> None:
+        close = getattr(self.told, "close", None)
+        if close is not None:
+            close()
 
 
 def compare(
-    split: Split,
+    splits: Split | Sequence[Split],
     models: Mapping[str, Mapping[str, Any]],
-    metrics: Sequence[str] = DEFAULT_METRICS,
+    metrics: Sequence[str] = (),
     *,
-    seed: int = 0,
     device: str = "auto",
-    watch: Callable[[str], Callable[[Progress], None]] | None = None,
+    watch: Watch | None = None,
     command: Sequence[str] = (),
     tuning: Mapping[str, Any] | None = None,
+    catalogue: Catalogue | None = None,
+    earlier: int | None = None,
 ) -> Evaluation:
-    """Fit each model on the split's training part, choosing by its validation part, and judge it on the test users.
+    """Fit each model on the training part of each split, choosing by its validation part, and judge it on the rest.
 
-    models: name -> settings. watch: name -> a callable told of that model's progress (closed, where it has a ``close``,
-    when the fit ends). tuning: how the settings were found, for checks and report (``budget``, ``metric`` and, in
-    ``models``, what each search spent). Raises SettingError for an unknown model, setting or metric before anything is
-    trained.
+    splits: of several (other seeds, windows of time), the people are pooled, and one person's rows stay together in
+    every interval and test. models: name -> settings. metrics: by default `default_metrics`. watch: name -> a callable
+    told of that model's progress (closed, where it has a ``close``, when the fit ends). tuning: how the settings were
+    found, for checks and report (``budget``, ``metric`` and, in ``models``, what each search spent). earlier: how many
+    reports looked at this test part before with other settings, where that is known.
+
+    A model that cannot be fitted is left out and reported; the others keep their results. Raises SettingError for an
+    unknown model, setting or metric before anything is trained, TrainingError when no model could be fitted.
     """
-    names = tuple(dict.fromkeys(metrics))
-    for name in names:
-        metric(name)
-    fitted = {name: create(name, **settings) for name, settings in models.items()}
-    results = {}
-    for name, model in fitted.items():
-        progress = watch(name) if watch is not None else None
-        started = time.perf_counter()
-        model.fit(split.train, FitOptions(device, seed, split.validation, progress))
-        seconds = time.perf_counter() - started
-        close = getattr(progress, "close", None)
-        if close is not None:
-            close()
-        per_user = evaluate(model, split, names)
-        parameters = int(sum(array.size for array in model.state().values()))
-        values = np.column_stack([per_user.values[one] for one in names])
-        found = dict(zip(names, intervals(values, seed), strict=True))
-        results[name] = ModelResult(config_of(model), parameters, seconds, per_user, found)
-    per_user_of = {name: result.per_user for name, result in results.items()}
+    splits = [splits] if isinstance(splits, Split) else list(splits)
+    catalogue = catalogue or Catalogue()
+    names = tuple(dict.fromkeys(metrics)) or default_metrics(catalogue)
+    check_known(names, catalogue)
+    main = main_metric(names)
+    for name, settings in models.items():
+        create(name, **settings)
+    fits: dict[str, list[Fit]] = {}
+    failed: dict[str, str] = {}
+    for split in splits:
+        for name, settings in models.items():
+            if name in failed:
+                continue
+            shown = f"{name} ({split.label})" if split.label else name
+            told = _Recorded(watch(shown) if watch is not None else None)
+            try:
+                fits.setdefault(name, []).append(_fit(name, settings, split, names, catalogue, device, told))
+            except (RecsysError, MemoryError, FloatingPointError, np.linalg.LinAlgError) as error:
+                failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            told.close()
+    fits = {name: found for name, found in fits.items() if name not in failed}
+    if not fits:
+        raise TrainingError("no model could be fitted", where="; ".join(f"{k}: {v}" for k, v in failed.items()))
+    seed, people = splits[0].seed, persons(splits)
+    per_user = {name: [fit.per_user for fit in found] for name, found in fits.items()}
+    found_intervals = _intervals(per_user, names, seed, people)
+    results = {
+        name: ModelResult(config_of(found[-1].model), dict(models[name]), found, found_intervals[name])
+        for name, found in fits.items()
+    }
+    comparisons = _comparisons(results, per_user_names(names), seed, people)
+    checks = [
+        *_worst([check_split(split, earlier) for split in splits], splits),
+        *check_metrics(names),
+        *_fitted(failed),
+        *_worst(
+            [
+                check_results({name: found[k] for name, found in per_user.items()}, models, main, split.seed, tuning)
+                for k, split in enumerate(splits)
+            ],
+            splits,
+        ),
+    ]
     return Evaluation(
-        split=split,
+        splits=splits,
         metrics=names,
-        seed=seed,
+        main=main,
         device=device,
         created=datetime.now(UTC),
         command=tuple(command),
         models=results,
-        comparisons=_comparisons(per_user_of, names, seed),
-        checks=[*check_split(split), *check_results(per_user_of, models, names[-1], seed, tuning)],
+        failed=failed,
+        comparisons=comparisons,
+        checks=checks,
+        verdict=verdict({name: one.intervals[main] for name, one in results.items()}, comparisons, checks, main),
+        catalogue=catalogue,
         tuning=tuning,
     )
 
 
-def _comparisons(results: Mapping[str, PerUser], metrics: Sequence[str], seed: int) -> list[Comparison]:
-    """Every pair of models in every metric, on the same users."""
+def default_metrics(catalogue: Catalogue) -> tuple[str, ...]:
+    """What is measured where nobody says what: calibration, too, where categories are known."""
+    return (*DEFAULT_METRICS, "calibration@20") if any(catalogue.categories.values()) else DEFAULT_METRICS
+
+
+def main_metric(names: Sequence[str]) -> str:
+    """The metric to decide by: the last ndcg, without one the last that asks how much of what people took was found.
+
+    SettingError where no metric does.
+    """
+    accuracy = [name for name in names if metric(name).accuracy]
+    if not accuracy:
+        raise SettingError(
+            f"none of {', '.join(names)} says how much of what people took is found", do="ask for ndcg@100 as well"
+        )
+    return next((name for name in reversed(accuracy) if name.startswith("ndcg")), accuracy[-1])
+
+
+def _fit(
+    name: str,
+    settings: Mapping[str, Any],
+    split: Split,
+    metrics: Sequence[str],
+    catalogue: Catalogue,
+    device: str,
+    told: _Recorded,
+) -> Fit:
+    model = create(name, **settings)
+    started = time.perf_counter()
+    with PeakMemory() as memory:
+        model.fit(split.train, FitOptions(device, split.seed, split.validation, told))
+    seconds = time.perf_counter() - started
+    per_user = evaluate(model, split, metrics, catalogue=catalogue)
+    return Fit(model, seconds, memory.grown, told.steps, per_user)
+
+
+def _intervals(
+    results: Mapping[str, Sequence[PerUser]], names: Sequence[str], seed: int, people: np.ndarray | None
+) -> dict[str, dict[str, Interval]]:
+    """model -> metric -> interval, in the order of the names."""
+    each, whole = per_user_names(names), total_names(names)
+    found = {}
+    for name, parts in results.items():
+        values = np.column_stack([np.concatenate([part.values[one] for part in parts]) for one in each])
+        known = dict(zip(each, intervals(values, seed, groups=people), strict=True))
+        known |= {one: _mean_of([part.totals[one] for part in parts]) for one in whole}
+        found[name] = {one: known[one] for one in names}
+    return found
+
+
+def _mean_of(parts: Sequence[Interval]) -> Interval:
+    """The mean of independent figures, one a split, and its interval from theirs."""
+    mean = float(np.mean([part.mean for part in parts]))
+    below = float(np.sqrt(sum((part.mean - part.low) ** 2 for part in parts)) / len(parts))
+    above = float(np.sqrt(sum((part.high - part.mean) ** 2 for part in parts)) / len(parts))
+    return replace(parts[0], mean=mean, low=mean - below, high=mean + above)
+
+
+def _comparisons(
+    results: Mapping[str, ModelResult], metrics: Sequence[str], seed: int, people: np.ndarray | None
+) -> list[Comparison]:
+    """Every pair of models in every metric that has a value a person."""
     found, raw = [], []
     for a, b in combinations(results, 2):
-        differences = np.column_stack([results[a].values[one] - results[b].values[one] for one in metrics])
-        for one, interval, p in zip(metrics, intervals(differences, seed), sign_flip(differences, seed), strict=True):
-            found.append((a, b, one, interval))
-            raw.append(float(p))
+        differences = np.column_stack([results[a].values(one) - results[b].values(one) for one in metrics])
+        means = intervals(differences, seed, groups=people)
+        least = detectable(differences, groups=people)
+        p = sign_flip(differences, seed, groups=people)
+        for k, one in enumerate(metrics):
+            if means[k].users:
+                found.append((a, b, one, means[k], float(least[k])))
+                raw.append(float(p[k]))
     return [
-        Comparison(a, b, one, interval.mean, interval.low, interval.high, p, adjusted)
-        for (a, b, one, interval), p, adjusted in zip(found, raw, holm(raw), strict=True)
+        Comparison(a, b, one, mean.mean, mean.low, mean.high, p, adjusted, least, mean.users)
+        for (a, b, one, mean, least), p, adjusted in zip(found, raw, holm(raw), strict=True)
     ]
+
+
+def _fitted(failed: Mapping[str, str]) -> list[Check]:
+    if not failed:
+        return [Check("models fitted", "ok", "every model asked for was fitted and judged")]
+    return [Check("models fitted", "fail", f"{name} has no result: {why}") for name, why in failed.items()]
+
+
+def _worst(found: Sequence[Sequence[Check]], splits: Sequence[Split]) -> list[Check]:
+    """The checks of several splits as one list: of each, the split where it came out worst."""
+    if len(splits) == 1:
+        return list(found[0])
+    kept = []
+    for same in zip_longest(*found):
+        present = [(check, split) for check, split in zip(same, splits, strict=True) if check is not None]
+        check, split = max(present, key=lambda one: ("ok", "warn", "fail").index(one[0].status))
+        kept.append(replace(check, detail=f"{split.label}: {check.detail}"))
+    return kept

@@ -72,3 +72,14 @@ def describe(matrices: Iterable[InteractionMatrix]) -> dict[str, Any]:
         items.update(one.items.ids.tolist())
         interactions += one.matrix.nnz
     return {"sha256": digest.hexdigest(), "users": len(users), "items": len(items), "interactions": interactions}
+
+
+def asked_about(splits: Iterable[Split]) -> str:
+    """sha256 of the test parts: who is asked, given what, to find what. Equal for two evaluations of one question."""
+    digest = hashlib.sha256()
+    for split in splits:
+        digest.update("\n".join((split.name, *split.users, "", *split.items.ids.tolist())).encode() + b"\n\n")
+        for part in (split.given, split.hidden):
+            digest.update(np.ascontiguousarray(part.indptr, dtype="<i8").tobytes())
+            digest.update(np.ascontiguousarray(part.indices, dtype="<i4").tobytes())
+    return digest.hexdigest()

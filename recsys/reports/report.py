@@ -2,67 +2,89 @@
 
 from __future__ import annotations
 
+import math
+import os
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from recsys.evaluation.cutoffs import cutoffs
 from recsys.interactions import iso_time
 
 if TYPE_CHECKING:
-    from recsys.evaluation.run import Evaluation, ModelResult
+    from recsys.evaluation.results import Evaluation, ModelResult
+    from recsys.recommender import Progress
 
 SCHEMA = 1
+SHOWN = ("recall@20", "recall_capped@20", "recall_capped@50", "ndcg@20", "ndcg@100", "coverage@20")  # on a terminal
 _LIBRARIES = ("numpy", "scipy", "torch", "implicit")
+_MOST_STEPS = 200  # of a learning curve
 
 
-def as_report(evaluation: Evaluation) -> dict[str, Any]:
-    """The report of the contract, ready for JSON. span: [earliest, latest] in ISO 8601, or None when not known."""
-    data = evaluation.split.data
-    span = data.get("span")
+def as_report(
+    evaluation: Evaluation, sections: Mapping[str, Any] | None = None, recipe: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The report of the contract, ready for JSON, and all that the page shows.
+
+    sections: as `recsys.reports.sections.sections` makes them; recipe: plain values, what it takes to run it again.
+    span: [earliest, latest] in ISO 8601, or None when not known.
+    """
+    split = evaluation.split
+    span = split.data.get("span")
+    seeds = [one.seed for one in evaluation.splits]
     return {
         "schema": SCHEMA,
         "created": evaluation.created.isoformat(timespec="seconds"),
         "command": list(evaluation.command),
-        "versions": _versions(),
+        "versions": versions(),
+        "machine": machine(),
         "device": evaluation.device,
         "seed": evaluation.seed,
-        "data": {**data, "span": span and [iso_time(moment) for moment in span]},
+        "seeds": list(dict.fromkeys(seeds)),
+        "verdict": asdict(evaluation.verdict),
+        "data": {**split.data, "span": span and [iso_time(moment) for moment in span]},
         "protocol": {
-            "name": evaluation.split.name,
-            **evaluation.split.facts,
+            "name": split.name,
+            "description": split.description,
+            **split.facts,
+            "left_out": [asdict(one) for one in split.left_out],
             **({"tuning": dict(evaluation.tuning)} if evaluation.tuning is not None else {}),
         },
         "checks": [asdict(check) for check in evaluation.checks],
-        "models": {name: _model(result) for name, result in evaluation.models.items()},
+        "models": {name: _model(evaluation, result) for name, result in evaluation.models.items()},
         "comparisons": [asdict(comparison) for comparison in evaluation.comparisons],
+        "rounds": _rounds(evaluation),
         "cohorts": {},
+        **(sections or {}),
+        "recipe": dict(recipe or {}),
     }
 
 
 def as_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """(header, rows): a row a model in the order asked, each metric's mean and half the width of its interval."""
-    header = ["model", *evaluation.metrics, "fit s", "score s"]
+    """(header, rows): a row a model in the order asked, each metric's mean and half the width of its interval.
+
+    Of many metrics those that fit a terminal; the report has all.
+    """
+    names = evaluation.metrics if len(evaluation.metrics) <= len(SHOWN) else tuple(
+        one for one in evaluation.metrics if one in SHOWN or one == evaluation.main
+    )  # fmt: skip
+    header = ["model", *names, "fit s", "score s"]
     rows = []
     for name, result in evaluation.models.items():
         cells = []
-        for one in evaluation.metrics:
+        for one in names:
             interval = result.intervals[one]
             cells.append(f"{interval.mean:.4f} ±{(interval.high - interval.low) / 2:.4f}")
-        rows.append([name, *cells, f"{result.fit_seconds:.1f}", f"{result.per_user.score_seconds:.1f}"])
+        rows.append([name, *cells, f"{result.fit_seconds:.1f}", f"{result.score_seconds:.1f}"])
     return header, rows
 
 
-def _model(result: ModelResult) -> dict[str, Any]:
-    return {
-        "config": dict(result.config),
-        "seconds": {"fit": round(result.fit_seconds, 3), "score": round(result.per_user.score_seconds, 3)},
-        "parameters": result.parameters,
-        "metrics": {one: asdict(interval) for one, interval in result.intervals.items()},
-    }
-
-
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     from recsys import __version__
 
     found = {"python": platform.python_version(), "recsys": __version__}
@@ -72,3 +94,87 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue  # an installation that only evaluates needs neither torch nor implicit
     return found
+
+
+def machine() -> dict[str, Any]:
+    """What decides whether the same numbers can be expected to the last digit. threads: as OMP_NUM_THREADS has it."""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "system": platform.system(),
+        "processor": _processor(),
+        "cpus": cpus,
+        "threads": int(threads) if threads.isdigit() else cpus,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return named or platform.processor() or platform.machine()
+
+
+def _model(evaluation: Evaluation, result: ModelResult) -> dict[str, Any]:
+    arrays = result.model.state().values()
+    return {
+        "config": dict(result.config),
+        "settings": dict(result.settings),
+        "seconds": {"fit": round(result.fit_seconds, 3), "score": round(result.score_seconds, 3)},
+        "parameters": int(sum(array.size for array in arrays)),
+        "bytes": int(sum(array.nbytes for array in arrays)),
+        "peak_memory": result.peak_memory,
+        "metrics": {one: asdict(found) for one, found in result.intervals.items() if math.isfinite(found.mean)},
+        "curve": _curve(result.fits[-1].steps),
+        "cutoffs": cutoffs(
+            evaluation.splits, [fit.per_user for fit in result.fits], evaluation.seed, evaluation.persons
+        ),
+    }
+
+
+def _curve(steps: Sequence[Progress]) -> dict[str, Any] | None:
+    """The steps of a fit that say how good the model was by then; None where none does."""
+    told = [step for step in steps if step.value is not None or step.loss is not None]
+    if not told:
+        return None
+    kept = sorted({round(k) for k in np.linspace(0, len(told) - 1, min(len(told), _MOST_STEPS))})
+    return {
+        "metric": told[-1].metric,
+        "steps": [
+            {
+                "step": told[k].step,
+                "seconds": round(told[k].seconds, 3),
+                "loss": _finite(told[k].loss),
+                "value": _finite(told[k].value),
+                "best": _finite(told[k].best),
+            }
+            for k in kept
+        ],
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _rounds(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Every split by itself, where there are several."""
+    if len(evaluation.splits) == 1:
+        return []
+    return [
+        {
+            "label": split.label,
+            "users": len(split.users),
+            "models": {
+                name: {
+                    one: float(np.nanmean(values))
+                    for one, values in result.fits[k].per_user.values.items()
+                    if np.isfinite(values).any()
+                }
+                for name, result in evaluation.models.items()
+            },
+        }
+        for k, split in enumerate(evaluation.splits)
+    ]

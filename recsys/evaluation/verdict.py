@@ -1,0 +1,98 @@
+"""The verdict: what an evaluation comes to, in one sentence that somebody who reads nothing else may act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from recsys.evaluation.checks import Check, Status
+from recsys.evaluation.statistics import Interval
+
+if TYPE_CHECKING:
+    from recsys.evaluation.run import Comparison
+
+LEVEL = 0.05
+ABOUT_A_MODEL = ("beats popularity", "models fitted")  # these say that a model is bad, not that a number is
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """status: the worst of the checks. winner: the model with the best mean; text says whether that is sure."""
+
+    status: Status
+    text: str
+    metric: str
+    winner: str
+
+
+def verdict(
+    intervals: Mapping[str, Interval], comparisons: Sequence[Comparison], checks: Sequence[Check], metric: str
+) -> Verdict:
+    """intervals: by model, of the metric to decide by, where more is better; comparisons: of all pairs and metrics."""
+    ranked = sorted(intervals, key=lambda name: -intervals[name].mean)
+    winner = ranked[0]
+    failed = [check for check in checks if check.status == "fail"]
+    warned = sum(check.status == "warn" for check in checks)
+    text = _ranking(ranked, intervals, comparisons, metric)
+    invalid = [check for check in failed if check.name not in ABOUT_A_MODEL]
+    if invalid:
+        more = f" (and {len(invalid) - 1} more)" if invalid[1:] else ""
+        text = f"Do not use these numbers: the check '{invalid[0].name}' failed{more}: {invalid[0].detail}."
+    elif failed:
+        text = f"{_capital('; '.join(check.detail for check in failed[:2]))}. {text}"
+    elif warned:
+        text += f" {_capital(_counted(warned, 'warning'))} to read first."
+    status: Status = "fail" if failed else "warn" if warned else "ok"
+    return Verdict(status, text, metric, winner)
+
+
+def _ranking(
+    ranked: Sequence[str], intervals: Mapping[str, Interval], comparisons: Sequence[Comparison], metric: str
+) -> str:
+    best = intervals[ranked[0]]
+    figure = f"{metric} {best.mean:.4f} (95% interval {best.low:.4f} to {best.high:.4f})"
+    if len(ranked) == 1:
+        return f"{ranked[0]} has {figure}; with nothing beside it that says little."
+    level = [ranked[0]]
+    for name in ranked[1:]:
+        found = _between(ranked[0], name, comparisons, metric)
+        if found is not None and found.p_adjusted > LEVEL:
+            level.append(name)
+    behind = [name for name in ranked if name not in level]
+    if level[1:]:
+        found = _between(ranked[0], level[1], comparisons, metric)
+        seen = f", and a true difference under {found.detectable:.4f} would mostly go unseen" if found else ""
+        text = f"{_listed(level)} cannot be told apart by {metric} (best: {ranked[0]}, {best.mean:.4f}){seen}."
+        return f"{text} They are ahead of {_listed(behind)}." if behind else text
+    found = _between(ranked[0], ranked[1], comparisons, metric)
+    if found is None:
+        return f"{ranked[0]} is ahead with {figure}."
+    gain = abs(found.difference)
+    low, high = sorted((abs(found.low), abs(found.high)))
+    share = f", {gain / intervals[ranked[1]].mean:.1%}" if intervals[ranked[1]].mean > 0 else ""
+    return (
+        f"{ranked[0]} ranks best: {figure}, {gain:.4f}{share} above {ranked[1]}, the next "
+        f"(paired 95% interval {low:.4f} to {high:.4f}, adjusted p {_p(found.p_adjusted)})."
+    )
+
+
+def _between(a: str, b: str, comparisons: Sequence[Comparison], metric: str) -> Comparison | None:
+    return next((one for one in comparisons if {one.a, one.b} == {a, b} and one.metric == metric), None)
+
+
+def _p(value: float) -> str:
+    return "below .001" if value < 0.001 else f"{value:.3f}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _counted(count: int, noun: str) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return f"{words[count] if count < len(words) else count} {noun}{'' if count == 1 else 's'}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,89 @@
+"""The sentence somebody acts on who reads nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsys.evaluation.checks import Check
+from recsys.evaluation.results import Comparison
+from recsys.evaluation.statistics import Interval
+from recsys.evaluation.verdict import verdict
+
+MEANS = {"deep": 0.45, "als": 0.43, "popularity": 0.2}
+FINE = [Check("users apart", "ok", "fine")]
+
+
+def interval(mean):
+    return Interval(mean, mean - 0.01, mean + 0.01, 600)
+
+
+def compared(p=None, means=MEANS, metric="ndcg@100"):
+    """Every pair, its p of 0.001 unless given."""
+    names = list(means)
+    pairs = [(a, b) for k, a in enumerate(names) for b in names[k + 1 :]]
+    found = []
+    for a, b in pairs:
+        gap, value = means[a] - means[b], (p or {}).get((a, b), 0.001)
+        found.append(Comparison(a, b, metric, gap, gap - 0.005, gap + 0.005, value, value, 0.007, 600))
+    return found
+
+
+def said(comparisons, checks=FINE, means=MEANS):
+    return verdict({name: interval(mean) for name, mean in means.items()}, comparisons, checks, "ndcg@100")
+
+
+def test_a_sure_winner_is_named_with_figure_gain_interval_and_p():
+    found = said(compared())
+    assert (found.status, found.winner, found.metric) == ("ok", "deep", "ndcg@100")
+    for part in ("deep ranks best", "0.4500", "0.4400 to 0.4600", "0.0200", "4.7%", "above als", "0.0150 to 0.0250"):
+        assert part in found.text
+
+
+def test_the_order_in_which_a_pair_was_compared_does_not_matter():
+    means = dict(reversed(MEANS.items()))
+    assert said(compared(means=means), means=means).text == said(compared()).text
+
+
+def test_models_that_cannot_be_told_apart_are_said_to_be_and_what_would_go_unseen():
+    found = said(compared({("deep", "als"): 0.3}))
+    assert "deep and als cannot be told apart" in found.text
+    assert "under 0.0070" in found.text
+    assert "ahead of popularity" in found.text
+
+
+def test_a_failed_check_is_the_headline():
+    found = said(compared(), [*FINE, Check("hidden stays hidden", "fail", "9 of 90 hidden interactions are also given")])
+    assert found.status == "fail"
+    assert found.text.startswith("Do not use these numbers")
+    assert "9 of 90" in found.text
+
+
+def test_of_several_failed_checks_the_headline_says_how_many():
+    failed = [Check("a", "fail", "one"), Check("b", "fail", "two"), Check("c", "fail", "three")]
+    assert "(and 2 more)" in said(compared(), failed).text
+
+
+def test_a_model_that_popularity_beats_is_the_headline_but_the_ranking_still_stands():
+    check = Check("beats popularity", "fail", "als minus popularity, ndcg@100: -0.0100 (-0.0150 to -0.0050)")
+    found = said(compared(), [*FINE, check])
+    assert found.status == "fail"
+    assert found.text.startswith("Als minus popularity")
+    assert "deep ranks best" in found.text
+
+
+def test_warnings_are_counted_in_the_headline():
+    found = said(compared(), [Check("a", "warn", "x"), Check("b", "warn", "y")])
+    assert found.status == "warn"
+    assert "Two warnings to read first." in found.text
+
+
+@pytest.mark.parametrize("gap", [0.02, -0.02])
+def test_the_gain_is_told_as_a_gain_whichever_way_the_pair_was_subtracted(gap):
+    means = {"a": 0.4 + max(gap, 0), "b": 0.4 + max(-gap, 0)}
+    text = said(compared(means=means), means=means).text
+    assert "0.0200, 5.0% above" in text
+    assert "0.0150 to 0.0250" in text
+
+
+def test_one_model_alone_is_said_to_say_little():
+    assert "says little" in said([], means={"deep": 0.4}).text
