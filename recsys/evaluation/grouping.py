@@ -82,8 +82,8 @@ def by_item_popularity(splits: Sequence[Split]) -> Cohort:
     about = (
         "Only hidden items of the group count as relevant, and lists are judged whole. Head: the fewest items that "
         "make half of the training interactions; tail: the least popular, which make the last fifth, and all that "
-        "nobody trained on; items of equal popularity stay together. People without a hidden item of the group are left "
-        "out."
+        "nobody trained on; items of equal popularity stay together. People without a hidden item of the group are "
+        "left out."
     )
     return Cohort("item popularity", about, "items", _with_members(groups))
 
