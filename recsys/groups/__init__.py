@@ -1,0 +1,109 @@
+"""Similar people: groups of users by interest, from a model's codes, and what distinguishes each in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recsys.errors import DataError
+from recsys.evaluation.catalogue import Catalogue
+from recsys.groups import distinct
+from recsys.groups.clusters import Clusters, find_groups
+from recsys.groups.words import Profile, names, sentence
+from recsys.matrix import Index
+from recsys.recommender import Holdout
+
+__all__ = ["Group", "Groups", "find_groups", "similar_people"]
+
+_BATCH = 8192  # histories encoded at once
+
+
+class Encodes(Protocol):
+    """A model with a bottleneck: autoencoder and svd."""
+
+    def encode(self, rows: csr_matrix) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group: its name, its sentence, and the facts behind both."""
+
+    name: str
+    words: str
+    profile: Profile
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """users: ids of all n users. clusters: who is where. groups: one of each, numbered as in clusters.
+
+    again: the share of people whom a random half of their history puts into the same group as the whole; None where no
+    history could be halved.
+    """
+
+    users: Sequence[str]
+    clusters: Clusters
+    groups: tuple[Group, ...]
+    again: float | None
+
+
+def similar_people(
+    model: Encodes,
+    rows: csr_matrix,
+    users: Sequence[str],
+    items: Index,
+    catalogue: Catalogue,
+    seed: int,
+    n_groups: int | None = None,
+) -> Groups:
+    """Groups of the people behind ``rows`` by ``recsys.groups.clusters.find_groups``, each with a name and a sentence.
+
+    rows: (len(users), len(items)) CSR of histories, as the model is trained on. What is said is counted over whole
+    histories, and only said where it is also significant (Holm, 5%) in a random half of each history, with people
+    grouped by the other half alone. DataError when nobody has a history, or users and rows are not as many.
+    """
+    if len(users) != rows.shape[0]:
+        raise DataError(f"{len(users)} users came with {rows.shape[0]} histories")
+    clusters = find_groups(_encoded(model, rows), rows, seed, n_groups)
+    halves = Holdout.of(rows, 0.5, np.random.default_rng(seed))
+    halved = np.diff(halves.hidden.indptr) > 0
+    tested = np.where(halved, clusters.nearest(_encoded(model, halves.given)), -1)
+    k = len(clusters.centres)
+    people = distinct.People(clusters.group, rows, tested, halves.hidden, k)
+    lengths = np.diff(rows.indptr)
+    overall = float(np.median(lengths[clusters.group >= 0]))
+    differ = distinct.differs(np.log(np.maximum(lengths, 1)), clusters.group, k)
+    told = zip(
+        distinct.categories(people, items, catalogue),
+        distinct.items(people, items, catalogue),
+        distinct.attributes(clusters.group, k, users, catalogue),
+        strict=True,
+    )
+    sizes = clusters.sizes
+    profiles = [
+        Profile(
+            users=int(sizes[g]),
+            share=float(sizes[g] / sizes.sum()),
+            categories=categories,
+            items=typical,
+            attributes=attributes,
+            length=float(np.median(lengths[clusters.group == g])),
+            overall_length=overall,
+            lengths_differ=bool(differ[g]),
+        )
+        for g, (categories, typical, attributes) in enumerate(told)
+    ]
+    groups = tuple(
+        Group(name, sentence(profile, clusters.stability, only=k == 1), profile)
+        for name, profile in zip(names(profiles), profiles, strict=True)
+    )
+    again = float((tested == clusters.group)[halved].mean()) if halved.any() else None
+    return Groups(users, clusters, groups, again)
+
+
+def _encoded(model: Encodes, rows: csr_matrix) -> np.ndarray:
+    return np.concatenate([model.encode(rows[at : at + _BATCH]) for at in range(0, max(rows.shape[0], 1), _BATCH)])
