@@ -198,7 +198,7 @@ def evaluate(
         tuning=tuning,
         catalogue=catalogue,
         command=["recsys", *sys.argv[1:]],
-        earlier=None if reports is None else earlier_looks(reports, asked_about(splits), models),
+        earlier=None if reports is None else lambda asked: earlier_looks(reports, asked_about(asked), models),
     )
 
 

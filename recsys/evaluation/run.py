@@ -60,15 +60,15 @@ def compare(
     command: Sequence[str] = (),
     tuning: Mapping[str, Any] | None = None,
     catalogue: Catalogue | None = None,
-    earlier: int | None = None,
+    earlier: Callable[[Sequence[Split]], int] | None = None,
 ) -> Evaluation:
     """Fit each model on the training part of each split, choosing by its validation part, and judge it on the rest.
 
     splits: of several (other seeds, windows of time), the people are pooled, and one person's rows stay together in
     every interval and test. models: name -> settings. metrics: by default `default_metrics`. watch: name -> a callable
     told of that model's progress (closed, where it has a ``close``, when the fit ends). tuning: how the settings were
-    found, for checks and report (``budget``, ``metric`` and, in ``models``, what each search spent). earlier: how many
-    reports looked at this test part before with other settings, where that is known.
+    found, for checks and report (``budget``, ``metric`` and, in ``models``, what each search spent). earlier: says how
+    many reports looked at these test parts before with other settings.
 
     A model that cannot be fitted is left out and reported; the others keep their results. Raises SettingError for an
     unknown model, setting or metric before anything is trained, TrainingError when no model could be fitted.
@@ -97,6 +97,7 @@ def compare(
     if not fits:
         raise TrainingError("no model could be fitted", where="; ".join(f"{k}: {v}" for k, v in failed.items()))
     seed, people = splits[0].seed, persons(splits)
+    looks = None if earlier is None else earlier(splits)
     per_user = {name: [fit.per_user for fit in found] for name, found in fits.items()}
     found_intervals = _intervals(per_user, names, seed, people)
     results = {
@@ -105,7 +106,7 @@ def compare(
     }
     comparisons = _comparisons(results, per_user_names(names), seed, people)
     checks = [
-        *_worst([check_split(split, earlier) for split in splits], splits),
+        *_worst([check_split(split, looks) for split in splits], splits),
         *check_metrics(names),
         *_fitted(failed),
         *_worst(

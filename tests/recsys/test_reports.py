@@ -10,31 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.errors import DataError, SettingError
+from recsys.errors import DataError, SettingError, TrainingError
 from recsys.evaluation.evaluate import evaluate
+from recsys.evaluation.metrics import per_user_names
 from recsys.evaluation.protocols import strong
-from recsys.evaluation.run import DEFAULT_METRICS, compare
+from recsys.evaluation.run import DEFAULT_METRICS, compare, main_metric
 from recsys.interactions import Interactions
 from recsys.matrix import InteractionMatrix
 from recsys.models import create
 from recsys.recommender import FitOptions
-from recsys.reports.report import as_report, as_table
+from recsys.reports.report import SHOWN, as_report, as_table
 from recsys.reports.write import write_report
 
-KEYS = [
-    "schema",
-    "created",
-    "command",
-    "versions",
-    "device",
-    "seed",
-    "data",
-    "protocol",
-    "checks",
-    "models",
-    "comparisons",
-    "cohorts",
+CONTRACT = [
+    *("schema", "created", "command", "versions", "device", "seed", "data", "protocol"),
+    *("checks", "models", "comparisons", "cohorts"),
 ]
+PER_USER = per_user_names(DEFAULT_METRICS)
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +56,12 @@ def evaluation(split, watched):
             watched.append((self.name, "closed"))
 
     models = {"als": {"factors": 8}, "popularity": {}}
-    return compare(split, models, seed=0, device="cpu", watch=Watch, command=["recsys", "evaluate"])
+    return compare(split, models, device="cpu", watch=Watch, command=["recsys", "evaluate"])
 
 
 def test_the_report_has_the_keys_of_the_contract_and_survives_json(evaluation):
     report = json.loads(json.dumps(as_report(evaluation), allow_nan=False))
-    assert list(report) == KEYS
+    assert [key for key in report if key in CONTRACT] == CONTRACT
     assert report["schema"] == 1
     assert datetime.fromisoformat(report["created"]).tzinfo is not None
     assert report["command"] == ["recsys", "evaluate"]
@@ -79,7 +71,7 @@ def test_the_report_has_the_keys_of_the_contract_and_survives_json(evaluation):
     assert set(report["versions"]) >= {"python", "recsys", "numpy"}
     assert report["cohorts"] == {}
     for model in report["models"].values():
-        assert set(model) == {"config", "seconds", "parameters", "metrics"}
+        assert set(model) >= {"config", "settings", "seconds", "parameters", "bytes", "peak_memory", "metrics"}
         assert set(model["seconds"]) == {"fit", "score"}
         assert list(model["metrics"]) == list(DEFAULT_METRICS)
         for metric in model["metrics"].values():
@@ -90,9 +82,10 @@ def test_the_report_has_the_keys_of_the_contract_and_survives_json(evaluation):
 
 def test_every_pair_of_models_is_compared_in_every_metric(evaluation):
     comparisons = as_report(evaluation)["comparisons"]
-    assert [c["metric"] for c in comparisons] == list(DEFAULT_METRICS)
+    assert [c["metric"] for c in comparisons] == PER_USER
     for c in comparisons:
-        assert list(c) == ["a", "b", "metric", "difference", "low", "high", "p", "p_adjusted"]
+        assert list(c)[:8] == ["a", "b", "metric", "difference", "low", "high", "p", "p_adjusted"]
+        assert (c["users"], c["detectable"] >= 0) == (30, True)
         means = [as_report(evaluation)["models"][name]["metrics"][c["metric"]]["mean"] for name in (c["a"], c["b"])]
         assert c["difference"] == pytest.approx(means[0] - means[1], abs=1e-12)
         assert c["low"] <= c["difference"] <= c["high"]
@@ -104,7 +97,7 @@ def test_every_pair_of_models_is_compared_in_every_metric(evaluation):
 
 def test_a_model_is_judged_as_it_is_judged_alone(evaluation, split):
     alone = evaluate(create("als", factors=8).fit(split.train, FitOptions()), split, DEFAULT_METRICS)
-    for metric in DEFAULT_METRICS:
+    for metric in PER_USER:
         np.testing.assert_allclose(evaluation.models["als"].per_user.values[metric], alone.values[metric], rtol=1e-12)
 
 
@@ -114,7 +107,7 @@ def test_whoever_watches_is_told_and_released(watched, evaluation):
 
 def test_the_table_has_a_row_a_model_and_a_cell_a_metric(evaluation):
     header, rows = as_table(evaluation)
-    assert header == ["model", *DEFAULT_METRICS, "fit s", "score s"]
+    assert header == ["model", *SHOWN, "fit s", "score s"]
     assert [row[0] for row in rows] == ["als", "popularity"]
     assert {len(row) for row in rows} == {len(header)}
     mean = evaluation.models["als"].intervals["ndcg@100"].mean
@@ -134,6 +127,7 @@ def test_the_folder_holds_the_report_the_users_and_the_lists(evaluation, tmp_pat
     assert sorted(path.name for path in folder.iterdir()) == [
         "per_user.parquet",
         "recommendations.parquet",
+        "report.html",
         "report.json",
     ]
     assert list(folder.parent.iterdir()) == [folder]  # nothing unfinished stays behind
@@ -141,7 +135,7 @@ def test_the_folder_holds_the_report_the_users_and_the_lists(evaluation, tmp_pat
     assert stored == json.loads(json.dumps(as_report(evaluation)))
 
     users = pd.read_parquet(folder / "per_user.parquet")
-    assert list(users.columns) == ["model", "user", *DEFAULT_METRICS]
+    assert list(users.columns) == ["model", "user", *PER_USER]
     assert set(users["user"]) == set(evaluation.split.users)
     means = users.groupby("model")["ndcg@100"].mean()
     for name in ("als", "popularity"):
@@ -181,6 +175,67 @@ def test_a_write_that_breaks_off_leaves_nothing(evaluation, tmp_path, monkeypatc
 
 def test_the_span_of_the_data_is_told_in_iso_8601(evaluation):
     split = replace(evaluation.split, data={**evaluation.split.data, "span": [0, 1_700_000_000_000_000]})
-    told = as_report(replace(evaluation, split=split))["data"]["span"]
+    told = as_report(replace(evaluation, splits=[split]))["data"]["span"]
     assert told == ["1970-01-01T00:00:00Z", "2023-11-14T22:13:20Z"]
     assert as_report(evaluation)["data"]["span"] is None
+
+
+@pytest.fixture(scope="module")
+def pooled(split):
+    """Two seeds of one question, of which the second asks partly the same people."""
+    rng = np.random.default_rng(0)
+    user, item = np.nonzero((np.arange(300)[:, None] % 3 == np.arange(30) % 3) & (rng.random((300, 30)) < 0.6))
+    data = Interactions.from_lists([f"user {u}/é" for u in user], [f"item {i}" for i in item])
+    matrix = InteractionMatrix.build(data, min_user=2)
+    splits = [replace(strong(matrix, seed, test=0.5), label=f"seed {seed}") for seed in (0, 1)]
+    return compare(splits, {"als": {"factors": 8}, "popularity": {}}, ["recall@5", "ndcg@5", "coverage@5"])
+
+
+def test_several_seeds_are_pooled_and_one_persons_rows_are_one_person(pooled):
+    both = set(pooled.splits[0].users) & set(pooled.splits[1].users)
+    assert len(both) > 20
+    people = pooled.persons
+    assert len(people) == 300
+    assert len(set(people.tolist())) == 300 - len(both) == pooled.models["als"].intervals["ndcg@5"].users
+    each = [fit.per_user.values["ndcg@5"].mean() for fit in pooled.models["als"].fits]
+    assert pooled.models["als"].intervals["ndcg@5"].mean == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_every_seed_is_told_by_itself_and_its_rows_are_named(pooled, tmp_path):
+    report = as_report(pooled)
+    assert [one["label"] for one in report["rounds"]] == ["seed 0", "seed 1"]
+    assert report["seeds"] == [0, 1]
+    users = pd.read_parquet(write_report(pooled, tmp_path / "r") / "per_user.parquet")
+    told = users[users["model"] == "als"].groupby("round")["ndcg@5"].mean()
+    for one in report["rounds"]:
+        assert one["models"]["als"]["ndcg@5"] == pytest.approx(told[one["label"]], abs=1e-12)
+
+
+def test_a_model_that_cannot_be_fitted_is_reported_and_the_others_keep_their_results(split, monkeypatch):
+    def broken(*_):
+        raise TrainingError("the loss is not finite")
+
+    monkeypatch.setattr("recsys.models.als.ALS.fit", broken)
+    found = compare(split, {"als": {}, "popularity": {}}, ["ndcg@5"])
+    assert list(found.models) == ["popularity"]
+    assert [check.detail for check in found.checks if check.name == "models fitted"] == [
+        "als has no result: TrainingError: the loss is not finite"
+    ]
+    assert "als has no result" in found.verdict.text.replace("Als", "als")
+    with pytest.raises(TrainingError, match="no model could be fitted"):
+        compare(split, {"als": {}}, ["ndcg@5"])
+
+
+def test_the_metric_to_decide_by_is_the_last_ndcg_or_else_one_that_looks_at_hits():
+    assert main_metric(DEFAULT_METRICS) == "ndcg@100"
+    assert main_metric(["ndcg@5", "recall@20", "gini@20"]) == "ndcg@5"
+    assert main_metric(["recall@20", "mrr", "novelty@20"]) == "mrr"
+    with pytest.raises(SettingError, match="novelty@20"):
+        main_metric(["novelty@20"])
+
+
+def test_recall_and_ndcg_are_told_by_cut_off_and_agree_with_the_metrics(evaluation):
+    for model in as_report(evaluation)["models"].values():
+        assert model["cutoffs"]["ndcg"]["20"]["mean"] == pytest.approx(model["metrics"]["ndcg@20"]["mean"], abs=1e-12)
+        means = [one["mean"] for one in model["cutoffs"]["recall"].values()]
+        assert means == sorted(means)
