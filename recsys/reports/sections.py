@@ -41,7 +41,7 @@ def view(report: Mapping[str, Any]) -> View:
 
 def _models(seen: View) -> Given:
     found, beyond = metrics_of(seen.report)
-    return {"tables": [one for one in (found, beyond) if one]}
+    return {"tables": [one for one in (found, beyond) if one], "apart": len(found) > 4}
 
 
 def _comparisons(seen: View) -> Given | None:
@@ -100,7 +100,8 @@ def _popularity(seen: View) -> Given | None:
     x = popularity.axis({name: None for model in seen.models.values() for name in model["metrics"]})
     if x is None:
         return None
-    return {"plot": popularity.popularity(seen.models, seen.marks, x, seen.main), "x": x}
+    names = [name for name in metrics_of(seen.report)[1] if kind(name) in ("popularity_lift", "novelty")]
+    return {"plot": popularity.popularity(seen.models, seen.marks, x, seen.main), "names": [seen.main, *names]}
 
 
 def _coverage(seen: View) -> Given | None:
@@ -144,7 +145,10 @@ def _bottlenecks(seen: View) -> Given | None:
     if not found or not any(found["models"].values()):
         return None
     marks = roster([*seen.marks, *(name for name in found["models"] if name not in seen.marks)])
-    return {"found": found, "plot": bottlenecks(found["models"], marks, found["measure"])}
+    widths = sorted({one["width"] for some in found["models"].values() for one in some})
+    by_width = {name: {one["width"]: one for one in some} for name, some in found["models"].items()}
+    plot = bottlenecks(found["models"], marks, found["measure"])
+    return {"found": found, "plot": plot, "marks": marks, "widths": widths, "by_width": by_width}
 
 
 def _groups(seen: View) -> Given | None:

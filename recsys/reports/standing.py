@@ -39,14 +39,14 @@ def deciding(report: Mapping[str, Any]) -> str:
     """The verdict's metric; else the last that every report of old compared by."""
     named = (report.get("verdict") or {}).get("metric")
     every = [name for model in report["models"].values() for name in model["metrics"]]
-    return named if named in every else every[-1]
+    return str(named) if named in every else every[-1]
 
 
 def leader(report: Mapping[str, Any]) -> str:
     """The verdict's winner; where it names none, the model with the best mean of the deciding metric."""
     named = (report.get("verdict") or {}).get("winner")
-    if named in report["models"]:
-        return named
+    if named is not None and named in report["models"]:
+        return str(named)
     main = deciding(report)
     means = {
         name: model["metrics"][main]["mean"] for name, model in report["models"].items() if main in model["metrics"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recsys.reports.plots.labels import room
 from recsys.reports.plots.lines import lines
-from recsys.reports.plots.numbers import plain
-from recsys.reports.plots.roster import Mark, two_lines
-from recsys.reports.plots.sheet import drawing, svg
+from recsys.reports.plots.roster import Mark, one_line
+from recsys.reports.plots.sheet import LETTER, WIDTH, drawing, svg
 
 MOST = 5  # groups whose names have room below the axis
 
@@ -30,12 +30,13 @@ def cohort(groups: Sequence[Mapping[str, Any]], marks: Mapping[str, Mark], metri
             for i, group in enumerate(groups)
             if (value := group["models"].get(name, {}).get(metric))
         ]
-    width = max(7, 44 // len(groups))
+    lowered = len(groups) > 3  # every other name stands below its neighbours
+    width = int((WIDTH - 44 - room(marks)) / len(groups) / LETTER * (1.9 if lowered else 1))
     ticks = {
-        float(i): "\n".join([*two_lines(plain(group["name"]), width), f"{group['users']:,}"])
+        float(i): "\n\n" * (lowered and i % 2) + f"{one_line(group['name'], width)}\n{group['users']:,}"
         for i, group in enumerate(groups)
     }
     with drawing(f"cohort-{number}"):
-        axes = lines(found, marks, "", metric, ticks, height=330)
-        axes.set_xlim(-0.4, len(groups) - 0.6)
+        ends, bottom = (-0.4, len(groups) - 0.6), 76 if lowered else 42
+        axes = lines(found, marks, "", metric, ticks, height=290 + bottom, limits=ends, bottom=bottom)
         return svg(axes, f"plot-cohort-{number}", f"{metric} of each model in each group of {of}")

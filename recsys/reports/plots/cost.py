@@ -59,7 +59,11 @@ def _drawn(
     high = min((one for one in ticks if one >= max(values)), default=max(values))
     with drawing(name):
         axes = rows(
-            {model: [Row(max(v, ticks[0]), text) for text, v in some] for model, some in found.items() if some},
+            {
+                model: [Row(max(value, ticks[0]), text, hollow=i > 0) for i, (text, value) in enumerate(some)]
+                for model, some in found.items()
+                if some
+            },
             marks,
             x,
             (low * 0.8, max(high, low * 10) * 1.25),

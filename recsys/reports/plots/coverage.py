@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from recsys.reports.plots.headline import interval_row
@@ -14,7 +15,11 @@ from recsys.reports.plots.sheet import drawing, svg
 def coverage(models: Mapping[str, Any], marks: Mapping[str, Mark], metrics: Sequence[str]) -> str:
     """metrics: those of coverage@k and gini@k that the report has; both lie between 0 and 1."""
     found = {
-        name: [interval_row(model["metrics"][one], 3, one) for one in metrics if one in model["metrics"]]
+        name: [
+            replace(interval_row(model["metrics"][one], 3, one), hollow=i > 0)
+            for i, one in enumerate(metrics)
+            if one in model["metrics"]
+        ]
         for name, model in models.items()
     }
     with drawing("coverage"):

@@ -41,9 +41,7 @@ def differences(found: Sequence[Mapping[str, Any]], marks: Mapping[str, Mark], m
         zero = axes.transData.transform((0, 0))
         side = "right" if zero[0] > WIDTH * 0.55 else "left"
         if any(reach):
-            write(
-                axes, LEFT, zero[1] + 25, "grey: differences this test finds less often than 4 times in 5", color=SOFT
-            )
+            write(axes, LEFT, zero[1] + 25, "grey: too small for this test to find 4 times in 5", color=SOFT)
         text = plain(f"0 = as good as {against}", 50)
         write(axes, zero[0] + (6 if side == "left" else 0), zero[1] + 6, text, ha=side, color=INK, weight="bold")
         worse_left = "← worse" if zero[0] > 110 else ""

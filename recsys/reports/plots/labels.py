@@ -12,13 +12,13 @@ from matplotlib.transforms import IdentityTransform
 from recsys.reports.plots.roster import Mark
 from recsys.reports.plots.sheet import TEXT, write
 
-_LETTER = 7.6  # CSS pixels of a letter in the widest of the page's fonts
+_LETTER = 8.5  # CSS pixels of a letter in the widest of the page's fonts
 _GAP = 22  # CSS pixels between a line's end and its name
 
 
 def room(marks: Mapping[str, Mark]) -> float:
     """The right margin that the names need, CSS pixels."""
-    return min(160, 14 + _GAP + _LETTER * max((len(line) for one in marks.values() for line in one.lines), default=0))
+    return min(186, 14 + _GAP + _LETTER * max((len(line) for one in marks.values() for line in one.lines), default=0))
 
 
 def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
@@ -44,8 +44,15 @@ def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: fl
     return placed.tolist()
 
 
+def settle(axes: Axes) -> None:
+    """Fix the limits: until somebody asks for them, matplotlib has not worked them out."""
+    axes.set_xlim(axes.get_xlim())
+    axes.set_ylim(axes.get_ylim())
+
+
 def name_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], marks: Mapping[str, Mark]) -> None:
     """Each model's name right of the axes, tied to the end of its line. ends: name -> (x, y) in data units."""
+    settle(axes)
     box = axes.get_window_extent()
     names = list(ends)
     points = [axes.transData.transform(ends[name]) for name in names]

@@ -83,7 +83,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: UNKNOWN}[value]
     if isinstance(value, int):
-        return f"{value:,}".replace("-", MINUS) if abs(value) >= 10_000 else str(value)
+        return str(value)
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):

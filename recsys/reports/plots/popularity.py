@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recsys.reports.plots.labels import spread
+from recsys.reports.plots.labels import settle, spread
 from recsys.reports.plots.roster import Mark
 from recsys.reports.plots.sheet import TEXT, WIDTH, drawing, name_axes, sheet, svg, write
 
@@ -13,7 +13,7 @@ _WORDS = {
     "popularity_lift": "{}: above 0, more popular than the history",
     "novelty": "{}, bits: further right, less popular items",
 }
-_LETTER = 8.2
+_LETTER = 8.5
 
 
 def axis(metrics: Mapping[str, Any]) -> str | None:
@@ -46,6 +46,7 @@ def popularity(models: Mapping[str, Any], marks: Mapping[str, Mark], x: str, y: 
 
 def _name(axes: Any, points: Mapping[str, tuple[float, float]], marks: Mapping[str, Mark]) -> None:
     """Each name beside its point, on the side with more room; those of one side moved apart."""
+    settle(axes)
     box = axes.get_window_extent()
     for side in ("left", "right"):
         at = {name: axes.transData.transform(point) for name, point in points.items()}

@@ -80,6 +80,12 @@ def two_lines(text: str, width: int = 17) -> tuple[str, ...]:
         return (text,)
     cut = max((place + 1 for place in range(width) if text[place] in _ENDS), default=width)
     first, rest = text[:cut].strip(), text[cut:].strip()
-    if len(rest) > width:
-        rest = f"{rest[: width // 2 - 1]}…{rest[-(width // 2) :]}"
-    return (first, rest) if first else (rest,)
+    return (first, one_line(rest, width)) if first else (one_line(rest, width),)
+
+
+def one_line(text: str, width: int) -> str:
+    """text in at most width characters, its middle left out if need be."""
+    text = plain(text)
+    if len(text) <= width:
+        return text
+    return f"{text[: (width - 1) // 2]}…{text[len(text) - width // 2 :]}"

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 
 from recsys.reports.plots.numbers import plain
 from recsys.reports.plots.roster import Mark
-from recsys.reports.plots.sheet import CARD, INK, SOFT, TEXT, WIDTH, name_axes, sheet, write
+from recsys.reports.plots.sheet import CARD, INK, LETTER, SOFT, TEXT, WIDTH, name_axes, sheet, write
 
-HEAD, ROW = 20, 20  # CSS pixels of a name, of a row below it
-LEFT, RIGHT, TOP, BOTTOM = 10, 14, 6, 44
+HEAD, ROW = 21, 21  # CSS pixels of a name, of a row below it
+LEFT, RIGHT, TOP, BOTTOM = 10, 14, 6, 46
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def rows(
     for name, found in models.items():
         mark = marks[name]
         box = axes.get_window_extent()
-        write(axes, LEFT, box.y1 - y - 15, plain(name, 52), color=mark.colour, weight="bold")
+        write(axes, LEFT, box.y1 - y - 15, plain(name, 48), color=mark.colour, weight="bold")
         y += HEAD
         for row in found:
             _draw(axes, row, mark, y + ROW / 2 - 2)
@@ -83,9 +83,9 @@ def _draw(axes: Axes, row: Row, mark: Mark, y: float) -> None:
     ends = [axes.transData.transform((value, y))[0] for value in (row.low, row.value, row.high) if value is not None]
     pixel = axes.transData.transform((row.value, y))[1] - TEXT * 0.36
     text = plain(row.text)
-    if max(ends) + 12 + 7.4 * len(text) < WIDTH - 4:
+    if max(ends) + 12 + LETTER * len(text) < WIDTH - 4:
         write(axes, max(ends) + 10, pixel, text, color=INK)
-    elif min(ends) - 12 - 7.4 * len(text) > box.x0:
+    elif min(ends) - 12 - LETTER * len(text) > box.x0:
         write(axes, min(ends) - 10, pixel, text, color=INK, ha="right")
     else:  # no room on either side: at the end of the name's line
         write(axes, WIDTH - RIGHT, pixel + 19, text, color=SOFT, ha="right")

@@ -53,7 +53,7 @@ def space(
         heights = spread([y for _, y in pixels.values()], [TEXT + 4] * len(pixels), 24, 405)
         for (one, (x, _)), y in zip(pixels.items(), heights, strict=True):
             text = plain(one, 26)
-            half = 4.2 * len(text)
+            half = 4.6 * len(text)
             x = min(max(x, half + 4), WIDTH - half - 4)
             write(axes, x, y - 5, text, ha="center", weight="bold", color=category_colour(named.index(one)))
         write(axes, WIDTH / 2, 7, axes_names[0], ha="center", color=SOFT)
