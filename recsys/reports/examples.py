@@ -102,9 +102,7 @@ def _example(
     popularity: np.ndarray,
 ) -> dict[str, Any]:
     given, given_by = _latest(split.given, split.given_order, row, popularity)
-    times = split.hidden_times
-    known = times is not None and bool((of_rows(split.hidden, times, np.array([row])) != NO_TIME).all())
-    hidden, hidden_by = _latest(split.hidden, times if known else None, row, popularity)
+    hidden, hidden_by = _latest(split.hidden, split.hidden_times, row, popularity)
     ids = split.items.ids
 
     def named(column: int) -> dict[str, Any]:
@@ -136,8 +134,7 @@ def _example(
 def _latest(matrix: Any, order: np.ndarray | None, row: int, popularity: np.ndarray) -> tuple[list[int], str]:
     """The columns of one row, the newest first where their order is known, else the most popular; ties by column."""
     columns = matrix[row].indices
-    if order is None:
-        return columns[np.lexsort((columns, -popularity[columns]))].tolist(), "most popular first"
     moment = of_rows(matrix, order, np.array([row]))
-    assert moment is not None
+    if moment is None or (moment == NO_TIME).any():
+        return columns[np.lexsort((columns, -popularity[columns]))].tolist(), "most popular first"
     return columns[np.lexsort((columns, -moment))].tolist(), "newest first"

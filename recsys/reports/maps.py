@@ -142,13 +142,14 @@ def _coloured(categories: Sequence[Sequence[str]]) -> tuple[list[str], list[str]
 def _about(shown: int, able: int, n_items: int, near: int, colours: Sequence[str]) -> str:
     which = f"the {shown:,} most popular of {able:,} items" if shown < able else f"all {able:,} items"
     other = " An item with none of these is other." if _OTHER in colours else ""
+    named = [name for name in colours if name != _OTHER]
+    such = f" (what is {named[0]} and {named[1]} is shown as {named[1]})" if len(named) > 1 else ""
     return (
         f"Each point is an item: {which} with a category, of {n_items:,} in the catalogue. Items that a model takes to "
         "be alike (by the cosine of their vectors) lie near each other. The colour is the rarest of the item's "
-        f"categories among the {_COLOURS} most frequent: a western that is also a drama is shown as a western.{other} "
-        f"Agreement is the share of an item's {near} nearest items, in the whole space and not in the picture, that "
-        "have a category in common with it; chance is that share among all other items. No model was told the "
-        "categories."
+        f"categories among the {_COLOURS} most frequent{such}, for the commonest say the least.{other} Agreement is "
+        f"the mean share of an item's {near} nearest items, in the whole space and not in the picture, that have a "
+        "category in common with it; chance is that share among all other items. No model was told the categories."
     )
 
 
