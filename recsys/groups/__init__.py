@@ -63,8 +63,9 @@ def similar_people(
     """Groups of the people behind ``rows`` by ``recsys.groups.clusters.find_groups``, each with a name and a sentence.
 
     rows: (len(users), len(items)) CSR of histories, as the model is trained on. What is said is counted over whole
-    histories, and only said where it is also significant (Holm, 5%) in a random half of each history, with people
-    grouped by the other half alone. DataError when nobody has a history, or users and rows are not as many.
+    histories, and only said where a random half of each history confirms it, with people grouped by the other half
+    alone (`recsys.groups.distinct`). n_groups: how many, at most; None: chosen.
+    DataError when nobody has a history, or users and rows are not as many.
     """
     if len(users) != rows.shape[0]:
         raise DataError(f"{len(users)} users came with {rows.shape[0]} histories")

@@ -23,7 +23,7 @@ LEVEL = 0.05  # of Holm's correction, over everything asked about all groups
 LIFT = 1.1  # less than this is not worth a word
 PEOPLE = 5  # nothing is told that fewer people stand for
 VALUES = 30  # an attribute of more values than this is not asked about
-_PRIOR = 500.0  # people's worth of prior behind an item's odds
+_PRIOR = 0.05  # the prior's weight beside the counts it is made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ def items(people: People, index: Index, catalogue: Catalogue, most: int = 10) ->
     """Of each group the items that more of its people took, surest first: at most ``most``.
 
     The log-odds of an item in the group against the rest, with everybody's counts as an informative Dirichlet prior,
-    divided by its standard error (Monroe, Colaresi and Quinn, "Fightin' Words", 2008, equations 16, 20 and 22).
+    divided by its standard error (Monroe, Colaresi and Quinn, "Fightin' Words", 2008, equations 16, 20 and 22). There
+    are thousands of items and a few serve as examples, so these are held to a false discovery rate of LEVEL.
     """
     inside = members(people.group, people.groups)
     took = (inside @ _ones(people.rows)).toarray()
@@ -152,16 +153,16 @@ def differs(values: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
 def log_odds(counts: np.ndarray) -> np.ndarray:
     """(groups, n) z of the log-odds of each of n words in a group against all others, of (groups, n) counts.
 
-    The prior is everybody's counts, scaled to _PRIOR in all; a word nobody used is 0 everywhere.
+    The prior is everybody's counts, times _PRIOR; a word nobody used is 0 everywhere.
     """
     everybody = counts.sum(axis=0)
     total = everybody.sum()
     used = everybody > 0
     z = np.zeros(counts.shape)
-    prior = _PRIOR * everybody[used] / max(total, 1)
+    prior = _PRIOR * everybody[used]
     for g, row in enumerate(counts):
         here, there = row[used] + prior, everybody[used] - row[used] + prior
-        n_here, n_there = row.sum() + _PRIOR, total - row.sum() + _PRIOR
+        n_here, n_there = row.sum() + prior.sum(), total - row.sum() + prior.sum()
         difference = np.log(here / (n_here - here)) - np.log(there / (n_there - there))
         z[g, used] = difference / np.sqrt(1 / here + 1 / there)
     return z
@@ -196,6 +197,15 @@ def _significant(p: np.ndarray) -> np.ndarray:
     asked = ~np.isnan(p)
     told = np.zeros(p.shape, dtype=bool)
     told[asked] = np.array(holm(p[asked].tolist())) < LEVEL
+    return told
+
+
+def _mostly_true(p: np.ndarray) -> np.ndarray:
+    """Where p is among the smallest, of which a share of LEVEL is chance (Benjamini and Hochberg 1995)."""
+    order = np.argsort(p, kind="stable")
+    below = np.flatnonzero(p[order] <= LEVEL * np.arange(1, len(p) + 1) / max(len(p), 1))
+    told = np.zeros(len(p), dtype=bool)
+    told[order[: below[-1] + 1 if len(below) else 0]] = True
     return told
 
 

@@ -86,7 +86,7 @@ def about(groups: Groups) -> str:
         said.append(f"A random half of a history puts {groups.again:.0%} of people where the whole does.")
     said.append(
         "What a group has more of is counted over whole histories, each person counting alike, and told where people"
-        " grouped by one half of their history show it in the other half too (5%, Holm's correction over all questions)"
+        " grouped by one half of their history show it in the other half too (5%, corrected for all that was asked)"
         f" and at least {PEOPLE} people stand for it."
     )
     if clusters.left_out:
