@@ -42,8 +42,9 @@ def examples(
         if len(chosen) >= n:
             break
         free = np.flatnonzero([row not in chosen for row in order.tolist()])
-        if len(free):  # that person, or the nearest in the order who is not shown yet
-            chosen[int(order[free[np.abs(free - place).argmin()]])] = why
+        if len(free):
+            nearest = free[np.abs(free - place).argmin()]
+            chosen[int(order[nearest])] = why if nearest == place else f"{why}: the nearest who is not shown above"
     popularity = np.asarray(split.train.sum(axis=0), dtype=np.float64).ravel()
     return [
         _example(split, results, catalogue, metric, row, shown, popularity) | {"why": why}

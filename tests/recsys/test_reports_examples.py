@@ -149,7 +149,9 @@ def test_one_model_few_people_and_equal_lengths_still_give_examples(split, resul
     few = replace(split, given=split.given[[5] * 4], hidden=split.hidden[:4], users=("a", "b", "c", "d"))
     one = results["deep"]
     small = {"deep": replace(one, values={"ndcg@100": one.values["ndcg@100"][:4]}, lists=one.lists[:4])}
-    assert {one["user"] for one in examples(few, small, CATALOGUE, "ndcg@100")} == {"a", "b", "c", "d"}
+    found = examples(few, small, CATALOGUE, "ndcg@100")
+    assert {one["user"] for one in found} == {"a", "b", "c", "d"}
+    assert [one["why"].endswith("the nearest who is not shown above") for one in found] == [False, False, False, True]
     alone = examples(split, {"deep": one}, CATALOGUE, "ndcg@100")
     assert len(alone) == 10
     assert not any("disagree" in one["why"] for one in alone)
