@@ -217,7 +217,9 @@ def report_of(
         "device": evaluation.device,
         "test_sha256": asked_about(evaluation.splits),
     }
-    found = sections(evaluation, cohorts=cohorts, quick=quick, tell=say)
+    bar = FitProgress("bottleneck widths")
+    found = sections(evaluation, cohorts=cohorts, quick=quick, tell=say, on_progress=bar)
+    bar.close()
     report = as_report(evaluation, found, recipe)
     return {**report, "data": {**report["data"], "source": question.source if question is not None else "the store"}}
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from recsys.evaluation.run import Comparison
 
 LEVEL = 0.05
-ABOUT_A_MODEL = ("beats popularity", "models fitted")  # these say that a model is bad, not that a number is
+ABOUT_A_MODEL = ("beats popularity", "models fitted", "scores differ")  # these say that a model is bad, not that a number is
 
 
 @dataclass(frozen=True, slots=True)
