@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
-from recsys.evaluation.checks import check_results, check_split
+from recsys.evaluation import metrics
+from recsys.evaluation.checks import Check, check_metrics, check_results, check_split
 from recsys.evaluation.evaluate import PerUser
 from recsys.evaluation.split import Split
+from recsys.interactions import NO_TIME
 from recsys.matrix import Index
+from recsys.recommender import Holdout
 
 
 @pytest.fixture
@@ -28,6 +31,29 @@ def split() -> Split:
         facts={},
         train_users=("a", "b", "c"),
     )
+
+
+@pytest.fixture
+def timed(split: Split) -> Split:
+    """The same cut at time 100, with a validation part of user b."""
+    return replace(
+        split,
+        name="temporal",
+        train=csr_matrix(np.array([[1, 1, 0, 1], [1, 0, 1, 0], [0, 1, 1, 1]], dtype=np.float32)),
+        validation=Holdout(
+            csr_matrix(np.array([[1, 0, 1, 0]], dtype=np.float32)),
+            csr_matrix(np.array([[0, 1, 0, 0]], dtype=np.float32)),
+        ),
+        validation_users=("b",),
+        latest_trained=99,
+        hidden_times=np.array([100, 101, 102, 103]),
+        last_given=np.array([99, 50]),
+    )
+
+
+def the(checks: list[Check], name: str) -> Check:
+    (found,) = [check for check in checks if check.name == name]
+    return found
 
 
 def result(values, ties=0.0) -> PerUser:
@@ -113,3 +139,151 @@ def test_a_yardstick_that_was_searched_for_is_tuned_whatever_was_found(trials, s
 def test_equal_scores_warn_and_constant_scores_fail(ties, status):
     tied = {**GOOD, "als": result([0.3, 0.5, 0.4] * 9, ties)}
     assert statuses(results_of(tied), "scores differ") == ["ok", status]
+
+
+def test_a_clean_cut_in_time_passes_every_check(timed):
+    assert {check.status for check in check_split(timed, earlier=0)} == {"ok"}
+
+
+def test_a_cut_in_time_with_the_future_in_training_fails(timed):
+    for latest in (100, 103):
+        found = the(check_split(replace(timed, latest_trained=latest)), "time order")
+        assert found.status == "fail"
+        assert f"{latest - 99} of 4 hidden" in found.detail
+    later_given = replace(timed, last_given=np.array([99, 103]))
+    assert "1 hidden" in the(check_split(later_given), "time order").detail
+    assert the(check_split(later_given), "time order").status == "fail"
+    assert the(check_split(replace(timed, hidden_times=None)), "time order").status == "warn"
+
+
+@pytest.mark.parametrize("name", ["strong", "fixed", "leave-last-out"])
+def test_where_time_is_not_promised_the_share_known_too_late_is_told(timed, name):
+    split = replace(timed, name=name, latest_trained=102, hidden_times=np.array([100, 101, NO_TIME, 103]))
+    found = the(check_split(split), "time order")
+    assert found.status == "warn"
+    assert found.detail.startswith("67% of hidden interactions are older")
+    assert the(check_split(replace(split, hidden_times=None)), "time order").status == "ok"
+    backwards = replace(split, last_given=np.array([101, 0]))
+    assert the(check_split(backwards), "time order").status == ("fail" if name == "leave-last-out" else "warn")
+
+
+def test_training_on_what_is_hidden_fails(timed):
+    leaky = replace(timed, train=csr_matrix(timed.train + timed.hidden[[0, 0, 0]]), train_users=("a", "d", "c"))
+    found = the(check_split(leaky), "hidden is not trained on")
+    assert found.status == "fail"
+    assert found.detail.startswith("2 of 4")
+    others = replace(leaky, train_users=("a", "b", "c"), validation=None, validation_users=())
+    assert the(check_split(others), "hidden is not trained on").status == "ok"
+    unnamed = replace(leaky, train_users=())
+    assert the(check_split(unnamed), "hidden is not trained on").status == "warn"
+
+
+def test_training_on_what_choices_are_made_by_fails(timed):
+    leaky = replace(timed, train=csr_matrix(np.ones((3, 4), dtype=np.float32)))
+    found = the(check_split(leaky), "hidden is not trained on")
+    assert found.status == "fail"
+    assert "1 of 1 of validation" in found.detail
+
+
+def test_a_choice_made_on_the_test_part_fails(timed):
+    name = "choices apart from the test"
+    same_pairs = replace(timed, validation=Holdout(timed.given, timed.hidden), validation_users=timed.users)
+    found = the(check_split(same_pairs), name)
+    assert found.status == "fail"
+    assert found.detail.startswith("4 of 4")
+    other_pairs = replace(same_pairs, validation=Holdout(timed.hidden, timed.given))
+    assert the(check_split(other_pairs), name).status == "ok"
+    assert the(check_split(replace(other_pairs, name="strong")), name).status == "fail"  # there users must differ
+    assert the(check_split(replace(other_pairs, validation_users=("d",))), name).status == "warn"
+
+
+def test_people_under_two_names_are_counted():
+    rng = np.random.default_rng(0)
+    rows = csr_matrix((rng.random((200, 40)) < 0.3).astype(np.float32))
+    held = Holdout.of(rows[150:], 0.8, rng)
+    users = tuple(f"u{k}" for k in range(200))
+    items = Index.of([str(k) for k in range(40)])
+    clean = Split("strong", rows[:150], held.given, held.hidden, items, users[150:], None, {}, train_users=users[:150])
+    assert the(check_split(clean), "nobody twice").status == "ok"
+    for copies, status in ((2, "warn"), (10, "fail")):
+        train = vstack([rows[:150], rows[150 : 150 + copies]], format="csr")
+        copied = replace(clean, train=train, train_users=(*users[:150], *(f"copy{k}" for k in range(copies))))
+        found = the(check_split(copied), "nobody twice")
+        assert found.status == status
+        assert found.detail.startswith(f"{copies} of 50")
+
+
+def test_looking_at_the_test_again_warns(split):
+    assert the(check_split(split, earlier=0), "first look at the test").status == "ok"
+    again = the(check_split(split, earlier=3), "first look at the test")
+    assert again.status == "warn"
+    assert "3 earlier reports" in again.detail
+    assert "the more looks, the more the best looks better than it is" in again.detail
+
+
+NAMES = ["recall@20", "recall_capped@50", "precision@10", "ndcg@100", "map@5", "mrr", "mrr@10", "hit_rate@1"]
+
+
+def test_the_metrics_are_what_their_names_say():
+    (check,) = check_metrics([*NAMES, "coverage@20"])
+    assert check.status == "ok"
+    assert all(name in check.detail for name in NAMES)
+    assert check.detail.endswith("no case by hand: coverage@20")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_swapped_metric_fails_by_name(monkeypatch, name):
+    family = name.partition("@")[0]
+    for other in ("recall", "recall_capped", "precision", "ndcg", "map", "mrr", "hit_rate"):
+        if other != family:
+            with monkeypatch.context() as patch:
+                patch.setitem(metrics.METRICS, family, metrics.METRICS[other])
+                (check,) = check_metrics([name, "coverage@5"])
+                assert check.status == "fail", other
+                assert name in check.detail
+
+
+def test_a_metric_that_looks_too_deep_fails(monkeypatch):
+    monkeypatch.setattr(metrics.Metric, "__call__", lambda self, hits, relevant: self.known.function(hits, relevant))
+    (check,) = check_metrics(["hit_rate@10"])
+    assert check.status == "fail"
+
+
+def listed(lists, scores=None, **values) -> PerUser:
+    lists = np.array(lists, dtype=np.int32)
+    scores = np.zeros(lists.shape, dtype=np.float32) if scores is None else np.array(scores, dtype=np.float32)
+    values = {name.replace("_at_", "@"): np.array(value) for name, value in values.items()}
+    return PerUser({"ndcg@100": np.array([0.5, 0.6]), **values}, lists, scores, 0.0, 0.0)
+
+
+def checked(result: PerUser, split: Split) -> list[Check]:
+    return check_results({"popularity": result}, {"popularity": {}}, "ndcg@100", seed=0, split=split)
+
+
+def test_lists_of_new_items_with_finite_numbers_pass(split):
+    checks = checked(listed([[1, 2, 3], [0, 2, -1]], [[3, 2, 1], [2, 1, -np.inf]]), split)
+    assert the(checks, "lists are new items").status == "ok"
+    assert the(checks, "numbers are numbers").status == "ok"
+
+
+@pytest.mark.parametrize("lists", [[[0, 2, 3], [0, 2, -1]], [[1, 2, 1], [0, 2, -1]], [[1, 2, 3]]])
+def test_a_list_with_what_was_given_or_twice_the_same_or_missing_fails(split, lists):
+    assert the(checked(listed(lists), split), "lists are new items").status == "fail"
+
+
+LISTS = [[1, 2, 3], [0, 2, -1]]
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [
+        (listed(LISTS, recall_at_20=[np.nan, 1.0]), "fail"),
+        (listed(LISTS, recall_at_20=[np.inf, 1.0]), "fail"),
+        (listed(LISTS, calibration_at_20=[np.nan, 1.0]), "ok"),  # it says nothing of a user without categories
+        (listed(LISTS, calibration_at_20=[np.nan, np.nan]), "fail"),
+        (listed(LISTS, [[1, 1, np.nan], [1, 1, 1]]), "fail"),
+        (replace(listed(LISTS), not_finite=1), "fail"),
+    ],
+)
+def test_numbers_that_are_none_fail(split, result, status):
+    assert the(checked(result, split), "numbers are numbers").status == status

@@ -8,7 +8,7 @@ import pytest
 from recsys.errors import DataError
 from recsys.evaluation.protocols import fixed, strong
 from recsys.evaluation.split import Split, describe
-from recsys.interactions import Interactions
+from recsys.interactions import NO_TIME, Interactions
 from recsys.matrix import InteractionMatrix
 
 
@@ -74,11 +74,50 @@ def test_the_seed_decides_who_is_asked(matrix):
 def test_the_span_of_the_data_is_told(matrix):
     assert strong(matrix, seed=0).data["span"] is None
     assert strong(matrix, seed=0, span=(5, 9)).data["span"] == [5, 9]
-    timed = [
+    parts = [
         Interactions.from_lists([user, user], [item, "x"], times=times)
         for user, item, times in (("a", "y", [30, 10]), ("a", "z", [50, 20]))
     ]
-    assert fixed(*timed, seed=0).data["span"] == [10, 50]
+    assert fixed(*parts, seed=0).data["span"] == [10, 50]
+
+
+def timed(seed: int = 0) -> Interactions:
+    data = some_interactions()
+    times = np.random.default_rng(seed).permutation(len(data)).astype(np.int64)
+    return Interactions.from_lists(data.user.decode(), data.item.decode(), times=times)
+
+
+def test_strong_says_when_things_happened_who_is_not_asked_and_why():
+    data = timed()
+    matrix = InteractionMatrix.build(data, min_user=3)
+    split = strong(matrix, seed=0, interactions=data)
+    when = {(u, i): t for u, i, t in zip(data.user.decode(), data.item.decode(), data.time, strict=True)}
+    row, column = split.hidden.nonzero()
+    pairs = [(split.users[r], split.items.ids[c]) for r, c in zip(row, column, strict=True)]
+    assert split.hidden_times.tolist() == [when[pair] for pair in pairs]
+    assert split.last_given.tolist() == [
+        max(when[user, item] for item in split.items.ids[given.indices])
+        for user, given in zip(split.users, split.given, strict=True)
+    ]
+    assert split.latest_trained == max(t for (user, _), t in when.items() if user in split.train_users)
+    assert split.data["span"] == [0, len(data) - 1]
+    assert not set(split.validation_users) & {*split.users, *split.train_users}
+    assert len(split.validation_users) == split.validation.hidden.shape[0]
+    dropped = 100 - len(matrix.users)
+    assert dropped > 1
+    assert [(one.count, one.why[:23]) for one in split.left_out if one.what == "users"] == [
+        (dropped, "they like too few items"),
+        (len(split.validation_users), "held out for choices: n"),
+    ]
+    assert split.description.startswith(f"{len(split.users)} people drawn at random")
+
+
+def test_strong_without_the_events_knows_no_times_and_cuts_the_same(matrix):
+    plain, told = strong(matrix, seed=2), strong(matrix, seed=2, interactions=timed())
+    assert (plain.hidden_times, plain.latest_trained, plain.last_given) == (None, None, None)
+    assert plain.users == told.users
+    assert same(plain.hidden, told.hidden)
+    assert [(one.count, one.what) for one in plain.left_out] == [(1, "users"), (10, "users")]  # u99, and validation
 
 
 def test_too_few_users_to_split_are_refused():
@@ -112,6 +151,29 @@ def test_fixed_counts_what_training_could_not_know_and_keeps_it_in_the_denominat
     assert facts["users_unseen_in_training"] == 1
     assert facts["pairs_already_in_training"] == 2
     assert facts["hidden_interactions"] == 3
+
+
+def test_fixed_says_when_things_happened_who_is_not_asked_and_why():
+    train = Interactions.from_lists(
+        TRAIN.user.decode(), TRAIN.item.decode(), times=np.arange(len(TRAIN), dtype=np.int64)
+    )
+    test = Interactions.from_lists(
+        [*TEST.user.decode(), "f"],
+        [*TEST.item.decode(), "x"],
+        ["interaction"] * len(TEST) + ["dislike"],
+        times=np.arange(20, 21 + len(TEST)),
+    )
+    split = fixed(train, test, seed=0, validation=0)
+    assert split.users == ("b", "c", "d")
+    assert split.hidden_times.tolist() == [20, 22, 23]
+    assert split.last_given.tolist() == [5, 7, NO_TIME]
+    assert split.latest_trained == 7
+    assert [(one.count, one.what, one.why) for one in split.left_out] == [
+        (1, "users", "they like nothing in the test file"),
+        (1, "users", "everything they like in the test file is in the training file already"),
+        (2, "interactions", "already in the training file, and so never recommended"),
+    ]
+    assert split.description.startswith("3 people of the test file give what they have in the training file")
 
 
 def test_fixed_chooses_by_part_of_the_training_set_that_is_not_trained_on():

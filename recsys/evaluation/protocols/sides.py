@@ -42,17 +42,22 @@ def sides(
     *,
     least: int = 0,
     items: Index | None = None,
+    trained: InteractionMatrix | None = None,
 ) -> Sides:
     """Both parts on the same columns: ``items``, or those of the history and after them the later part's own.
 
     times: (nnz,) of the entries of ``later``. least: ask nobody with a shorter history. A row of ``later`` may be
-    empty: who has nothing there is not asked.
+    empty: who has nothing there is not asked. trained: what is learnt from; what the history lacks of it, because
+    it was taken back since, is nothing new either and counts as repeated.
     """
     items = items if items is not None else columns(history.items, later.items)
     whole, after = onto(history.matrix, history.items, items), onto(later.matrix, later.items, items)
     rows = history.users.find(later.users.ids.tolist())
     given = rows_of(whole, rows)
     again = among(after, given)
+    if trained is not None:
+        learnt = onto(trained.matrix, trained.items, items)
+        again |= among(after, rows_of(learnt, trained.users.find(later.users.ids.tolist())))
     hidden = masked(after, ~again)
     anything, new = np.diff(after.indptr) > 0, np.diff(hidden.indptr) > 0
     had = np.diff(given.indptr)

@@ -52,7 +52,7 @@ def window(
     learnt = learnt_before(past, history, weights, share, min_user, min_item, at)
     others = [] if learnt.found is None else [learnt.found.items]
     items = columns(history.items, after.items, learnt.data.items, *others)
-    found = sides(history, after, times_of(later, after), least=max(min_user, 1), items=items)
+    found = sides(history, after, times_of(later, after), least=max(min_user, 1), items=items, trained=learnt.data)
     if not found.users:
         raise DataError(
             f"nobody with a history before {iso_time(at)} took to anything new from then on",
