@@ -19,7 +19,6 @@ from recsys.evaluation.results import persons
 from recsys.evaluation.split import Split
 from recsys.evaluation.statistics import intervals
 
-ACCURACY = ("recall", "recall_capped", "precision", "ndcg", "map", "mrr", "hit_rate")
 _COLUMNS = 256  # resampled at once
 
 
@@ -57,6 +56,7 @@ def cohort_values(
     lists: np.ndarray,
     split: Split,
     metrics: Sequence[str],
+    hits: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """metric -> (n,) float64 of one group of one split, NaN for those who do not belong to it.
 
@@ -64,14 +64,15 @@ def cohort_values(
     (n_items,), only its items count as relevant, and the lists ((n, k) columns, -1 at their ends) are judged whole;
     users without a relevant item of the group do not belong. Of items only accuracy has a meaning, and only as deep as
     the lists that were kept; of users only what has a value a user. Other metrics are left out.
+    hits: (n, k) what `hits_of` says of the lists, where it is known already.
     """
     if of == "users":
         return {name: np.where(mask, values[name], np.nan) for name in metrics if name in values}
     relevant = relevant_of(mask, split.hidden)
     deepest = lists.shape[1] if lists.shape[1] < split.hidden.shape[1] else np.inf  # a list of everything is whole
-    wanted = [name for name in metrics if name.split("@")[0] in ACCURACY and metric(name).k <= deepest]
-    hits = hits_of(lists, split.hidden) & mask[lists]
-    return {name: np.where(relevant > 0, metric(name)(hits, relevant), np.nan) for name in wanted}
+    wanted = [one for one in map(metric, metrics) if one.accuracy and one.k <= deepest]
+    hits = (hits_of(lists, split.hidden) if hits is None else hits) & mask[lists]
+    return {one.name: np.where(relevant > 0, one(hits, relevant), np.nan) for one in wanted}
 
 
 def relevant_of(mask: np.ndarray, hidden: csr_matrix) -> np.ndarray:
@@ -94,9 +95,15 @@ def as_cohorts(
     of a group has a value in is left out. Raises SettingError as `cohorts`.
     """
     people = persons(splits)
+    hits = {
+        name: [hits_of(part.lists, split.hidden) for part, split in zip(parts, splits, strict=True)]
+        for name, parts in results.items()
+    }
     found: dict[str, Any] = {}
     for cohort in cohorts(splits, catalogue, asked):
-        columns = [column for group in cohort.groups for column in _columns(group, cohort.of, splits, results, metrics)]
+        columns = [
+            column for group in cohort.groups for column in _columns(group, cohort.of, splits, results, hits, metrics)
+        ]
         groups: dict[str, dict[str, Any]] = {
             group.name: {"name": group.name, "label": group.label, "users": _users(group, cohort.of, splits)}
             | {"models": {model: {} for model in results}}
@@ -115,13 +122,18 @@ def as_cohorts(
 
 
 def _columns(
-    group: Group, of: str, splits: Sequence[Split], results: Mapping[str, Sequence[PerUser]], metrics: Sequence[str]
+    group: Group,
+    of: str,
+    splits: Sequence[Split],
+    results: Mapping[str, Sequence[PerUser]],
+    hits: Mapping[str, Sequence[np.ndarray]],
+    metrics: Sequence[str],
 ) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """(group, model, metric, (rows of all splits,) values)."""
     for model, parts in results.items():
         each = [
-            cohort_values(mask, of, part.values, part.lists, split, metrics)
-            for mask, part, split in zip(group.masks, parts, splits, strict=True)
+            cohort_values(mask, of, part.values, part.lists, split, metrics, hit)
+            for mask, part, split, hit in zip(group.masks, parts, splits, hits[model], strict=True)
         ]
         for name in each[0]:
             if all(name in one for one in each):

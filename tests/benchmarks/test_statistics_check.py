@@ -72,7 +72,7 @@ def test_hidden_items_are_parted_in_halves_that_make_the_whole():
 
 
 def test_real_lists_against_themselves_fire_about_as_often_as_the_test_says():
-    assert {rate.verdict for rate in statistics_check.real_lists(100, None, None, 0)} == {"ok"}
+    assert {rate.verdict for rate in statistics_check.real_lists(60, None, None, 0)} == {"ok"}
 
 
 def test_a_rate_outside_its_bar_fails_and_a_control_inside_it_is_reported():
