@@ -161,7 +161,7 @@ def test_where_time_is_not_promised_the_share_known_too_late_is_told(timed, name
     split = replace(timed, name=name, latest_trained=102, hidden_times=np.array([100, 101, NO_TIME, 103]))
     found = the(check_split(split), "time order")
     assert found.status == "warn"
-    assert found.detail.startswith("67% of hidden interactions are older")
+    assert found.detail.startswith("66.7% of hidden interactions are older")
     assert the(check_split(replace(split, hidden_times=None)), "time order").status == "ok"
     backwards = replace(split, last_given=np.array([101, 0]))
     assert the(check_split(backwards), "time order").status == ("fail" if name == "leave-last-out" else "warn")
