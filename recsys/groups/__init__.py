@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from recsys.errors import DataError
 from recsys.evaluation.catalogue import Catalogue
 from recsys.groups import distinct
 from recsys.groups.clusters import Clusters, find_groups
+from recsys.groups.quantities import quantities
 from recsys.groups.words import Profile, names, sentence
 from recsys.matrix import Index
 from recsys.recommender import Holdout
@@ -41,8 +42,7 @@ class Group:
 class Groups:
     """users: ids of all n users. clusters: who is where. groups: one of each, numbered as in clusters.
 
-    again: the share of people whom a random half of their history puts into the same group as the whole; None where no
-    history could be halved.
+    again: how often half of a history is put into the same group as the whole; None where none could be halved.
     """
 
     users: Sequence[str]
@@ -70,18 +70,17 @@ def similar_people(
     if len(users) != rows.shape[0]:
         raise DataError(f"{len(users)} users came with {rows.shape[0]} histories")
     clusters = find_groups(_encoded(model, rows), rows, seed, n_groups)
-    halves = Holdout.of(rows, 0.5, np.random.default_rng(seed))
-    halved = np.diff(halves.hidden.indptr) > 0
-    tested = np.where(halved, clusters.nearest(_encoded(model, halves.given)), -1)
+    tested_group, tested = _crossed(model, rows, clusters, seed)
     k = len(clusters.centres)
-    people = distinct.People(clusters.group, rows, tested, halves.hidden, k)
+    people = distinct.People(clusters.group, rows, tested_group, tested, k)
     lengths = np.diff(rows.indptr)
     overall = float(np.median(lengths[clusters.group >= 0]))
-    differ = distinct.differs(np.log(np.maximum(lengths, 1)), clusters.group, k)
+    differ = distinct.significant(distinct.mean_differs(np.log(np.maximum(lengths, 1)), clusters.group, k))
     told = zip(
         distinct.categories(people, items, catalogue),
         distinct.items(people, items, catalogue),
         distinct.attributes(clusters.group, k, users, catalogue),
+        quantities(people, items, catalogue),
         strict=True,
     )
     sizes = clusters.sizes
@@ -92,18 +91,28 @@ def similar_people(
             categories=categories,
             items=typical,
             attributes=attributes,
+            quantities=means,
             length=float(np.median(lengths[clusters.group == g])),
             overall_length=overall,
             lengths_differ=bool(differ[g]),
         )
-        for g, (categories, typical, attributes) in enumerate(told)
+        for g, (categories, typical, attributes, means) in enumerate(told)
     ]
     groups = tuple(
         Group(name, sentence(profile, clusters.stability, only=k == 1), profile)
         for name, profile in zip(names(profiles), profiles, strict=True)
     )
-    again = float((tested == clusters.group)[halved].mean()) if halved.any() else None
+    halved = tested_group >= 0
+    again = float((tested_group == np.tile(clusters.group, 2))[halved].mean()) if halved.any() else None
     return Groups(users, clusters, groups, again)
+
+
+def _crossed(model: Encodes, rows: csr_matrix, clusters: Clusters, seed: int) -> tuple[np.ndarray, csr_matrix]:
+    """Everybody twice: (2n,) the group by one half of the history, -1 where it has but one item, and the other half."""
+    halves = Holdout.of(rows, 0.5, np.random.default_rng(seed))
+    halved = halves.hidden.getnnz(axis=1) > 0
+    groups = [clusters.nearest(_encoded(model, half)) for half in (halves.given, halves.hidden)]
+    return np.where(np.tile(halved, 2), np.concatenate(groups), -1), vstack([halves.hidden, halves.given], format="csr")
 
 
 def _encoded(model: Encodes, rows: csr_matrix) -> np.ndarray:

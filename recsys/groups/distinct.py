@@ -1,8 +1,8 @@
 """What distinguishes each group: categories, items, attributes and lengths of history that are more common in it.
 
 Groups are made to differ in what people took, so the data they were made from would call any of it significant. What is
-tested is therefore the half of each history that was hidden when its owner was put into a group (`tested` below); what
-is told is counted over whole histories.
+tested is therefore the half of each history that was hidden when its owner was put into a group (`tested` below),
+either half in turn; what is told is counted over whole histories.
 """
 
 from __future__ import annotations
@@ -52,8 +52,10 @@ class Feature:
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """group: (n,) -1 where left out; rows: (n, n_items) their histories. tested_group, tested: the same people parted
-    by one half of their histories, and the other half. groups: how many there are."""
+    """group: (n,) -1 where left out; rows: (n, n_items) their histories; groups: how many there are.
+
+    tested_group, tested: (m,) and (m, n_items), people parted by one half of their histories, and the other half.
+    """
 
     group: np.ndarray
     rows: csr_matrix
@@ -77,7 +79,7 @@ def categories(people: People, items: Index, catalogue: Catalogue) -> list[list[
     share = _means(inside, shares)
     overall = _means(members(np.where(people.group >= 0, 0, -1), 1), shares)[0]
     touched = inside @ _ones(people.rows @ of_items)
-    told = _significant(p) & (touched.toarray() >= PEOPLE)
+    told = significant(p) & (touched.toarray() >= PEOPLE)
     return [
         _ranked([Feature(names[c], "", float(share[g, c]), float(overall[c])) for c in np.flatnonzero(told[g])])
         for g in range(people.groups)
@@ -100,7 +102,7 @@ def items(people: People, index: Index, catalogue: Catalogue, most: int = 10) ->
     counts = (members(people.tested_group, people.groups) @ _ones(people.tested)).toarray()
     if len(columns):
         z[:, columns] = log_odds(counts)[:, columns]
-    told = _significant(np.where(asked, ndtr(-z), np.nan))
+    told = significant(np.where(asked, ndtr(-z), np.nan))
     share = took / np.maximum(inside.getnnz(axis=1), 1)[:, None]
     overall = everybody / max(1, inside.nnz)
     told &= share > LIFT * overall
@@ -144,10 +146,13 @@ def attributes(group: np.ndarray, k: int, users: Sequence[str], catalogue: Catal
     return [_ranked([feature for of, feature in told if of == g]) for g in range(k)]
 
 
-def differs(values: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
-    """(k,) bool: whether the mean of (n,) values in a group is another than among the others, in either direction."""
-    both = csr_matrix(np.stack([values, -values], axis=1))
-    return (_significant(_more_in_group(both, group, k).min(axis=1) * 2)).ravel()
+def mean_differs(values: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
+    """(k,) two-sided p of Welch's z: a group has the same mean as the others. values: (n,), NaN where unknown."""
+    group = np.where(np.isfinite(values), group, -1)
+    known = np.where(np.isfinite(values), values, 0.0)
+    known = known - known[group >= 0].mean() if (group >= 0).any() else known  # squares of years would lose digits
+    both = csr_matrix(np.stack([known, -known], axis=1))
+    return np.minimum(_more_in_group(both, group, k).min(axis=1) * 2, 1)
 
 
 def log_odds(counts: np.ndarray) -> np.ndarray:
@@ -192,12 +197,9 @@ def _more_in_group(shares: csr_matrix, group: np.ndarray, k: int) -> np.ndarray:
     return np.where((n > 1) & (others > 1), ndtr(-z), 1.0)
 
 
-def _significant(p: np.ndarray) -> np.ndarray:
-    """Where p stands Holm's correction over all that is not NaN."""
-    asked = ~np.isnan(p)
-    told = np.zeros(p.shape, dtype=bool)
-    told[asked] = np.array(holm(p[asked].tolist())) < LEVEL
-    return told
+def significant(p: np.ndarray) -> np.ndarray:
+    """Where p stands Holm's correction over all of them."""
+    return np.array(holm(p.ravel().tolist())).reshape(p.shape) < LEVEL
 
 
 def _mostly_true(p: np.ndarray) -> np.ndarray:

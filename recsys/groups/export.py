@@ -29,6 +29,9 @@ def as_groups(groups: Groups) -> dict[str, Any]:
                 "categories": [{"category": f.name, **_numbers(f)} for f in group.profile.categories],
                 "items": [{"item": f.name, "title": f.of, **_numbers(f)} for f in group.profile.items],
                 "attributes": [{"attribute": f.of, "value": f.name, **_numbers(f)} for f in group.profile.attributes],
+                "quantities": [
+                    {"attribute": q.name, "mean": q.mean, "overall": q.overall} for q in group.profile.quantities
+                ],
                 "history": {"median": group.profile.length, "overall": group.profile.overall_length},
             }
             for group in groups.groups

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recsys.groups.distinct import Feature
+from recsys.groups.quantities import Quantity
 
 STRONG = 1.2  # lift from which a category gives a group its name, with a Pearson residual of at least RESIDUAL
 RESIDUAL = 0.1
@@ -26,6 +27,7 @@ class Profile:
     categories: Sequence[Feature]
     items: Sequence[Feature]
     attributes: Sequence[Feature]
+    quantities: Sequence[Quantity]
     length: float
     overall_length: float
     lengths_differ: bool
@@ -76,6 +78,8 @@ def sentence(profile: Profile, stability: float | None, only: bool) -> str:
         said.append("close to the average taste")
         if profile.categories:
             said.append(f"a little more {joined([plain(feature.name) for feature in profile.categories[:3]])}")
+    for quantity in profile.quantities[:2]:
+        said.append(f"{plain(quantity.name)} {quantity.mean:.4g} on average against {quantity.overall:.4g}")
     if profile.histories:
         said.append(
             f"{profile.histories} ({profile.length:.0f} items at the median against {profile.overall_length:.0f})"

@@ -115,6 +115,14 @@ def test_noise_gives_groups_that_do_not_come_out_again_and_the_words_say_so(nois
         assert "a loose group" in group.words
 
 
+def test_words_about_groups_of_noise_are_as_rare_as_the_level_says():
+    told = 0
+    for seed in range(20):
+        one = found(people([200], loyalty=0.0, seed=seed)[0], n_groups=4)
+        told += any(group.profile.categories or group.profile.items for group in one.groups)
+    assert told <= 4  # tested on the histories the groups were made from, it would be nearly all of them
+
+
 def test_the_same_seed_gives_the_same_groups(world, groups):
     again = found(world[0])
     assert as_groups(again) == as_groups(groups)

@@ -9,14 +9,15 @@ from scipy.sparse import csr_matrix
 from recsys.evaluation.catalogue import Catalogue
 from recsys.groups import distinct
 from recsys.groups.distinct import Feature, People
+from recsys.groups.quantities import Quantity, quantities
 from recsys.groups.words import Profile, names, plain, sentence
 from recsys.matrix import Index
 
 
-def profile(categories=(), titles=(), length=50.0, attributes=(), users=512, share=0.1) -> Profile:
+def profile(categories=(), titles=(), length=50.0, attributes=(), quantities=()) -> Profile:
     made = [Feature(name, "", lift * 0.1, 0.1) for name, lift in categories]
     items = [Feature(f"id of {title}", title, 0.5, 0.2) for title in titles]
-    return Profile(users, share, made, items, attributes, length, 50.0, lengths_differ=length != 50.0)
+    return Profile(512, 0.1, made, items, attributes, quantities, length, 50.0, lengths_differ=length != 50.0)
 
 
 def halves(taken: np.ndarray, group: np.ndarray, k: int = 2) -> People:
@@ -172,11 +173,45 @@ def test_log_odds_are_those_of_the_paper():
     np.testing.assert_allclose(distinct.log_odds(counts)[0], -distinct.log_odds(counts)[1], atol=1e-12)
 
 
-def test_lengths_differ_where_they_do_in_either_direction_and_by_chance_as_rarely_as_the_level_says():
+def test_means_differ_as_welchs_test_says_and_by_chance_as_rarely_as_the_level_says():
+    from scipy.stats import ttest_ind
+
     rng = np.random.default_rng(5)
-    group = np.repeat([0, 1, 2], 100)
-    assert sum(distinct.differs(rng.normal(0, 1, 300), group, 3).any() for _ in range(200)) <= 20
-    assert distinct.differs(rng.normal(0, 1, 300) + np.array([0.0, 1, -1])[group], group, 3).tolist()[1:] == [
-        True,
-        True,
-    ]
+    group = np.repeat([0, 1, 2], 400)
+    years = rng.normal(1990, 5, 1200) + np.array([0.0, 0.5, -0.5])[group]
+    theirs = [ttest_ind(years[group == g], years[group != g], equal_var=False).pvalue for g in range(3)]
+    np.testing.assert_allclose(distinct.mean_differs(years, group, 3), theirs, atol=0.004)  # normal for Student
+    unknown = np.append(years, [np.nan] * 9)
+    padded = np.append(group, [0] * 9)
+    np.testing.assert_allclose(distinct.mean_differs(unknown, padded, 3), distinct.mean_differs(years, group, 3))
+    chance = [distinct.mean_differs(rng.normal(0, 1, 1200), group, 3) for _ in range(200)]
+    assert sum(distinct.significant(p).any() for p in chance) <= 20
+
+
+def test_the_age_of_items_is_told_where_it_is_what_differs():
+    index = Index.of([f"i{n}" for n in range(40)], "item")
+    facts = {f"i{n}": {"year": str(1950 + n), "studio": "7 Arts", "imdbId": str(n)} for n in range(40)}
+    group = np.repeat([0, 1], 50)
+    rng = np.random.default_rng(0)
+    taken = np.zeros((100, 40))
+    taken[:50, :20], taken[50:, 20:] = rng.random((50, 20)) < 0.5, rng.random((50, 20)) < 0.5
+    found = quantities(halves(taken, group), index, Catalogue(items=facts))
+    assert [[q.name for q in one] for one in found] == [["year"], ["year"]]
+    years = np.arange(1950, 1990)
+    each = taken @ years / taken.sum(axis=1)
+    assert found[0][0].mean == pytest.approx(each[:50].mean())
+    assert found[0][0].overall == pytest.approx(each.mean())
+    told = sentence(profile(quantities=[Quantity("year", 1959.4, 1969.6)]), 0.9, only=False)
+    assert told == "512 people (10%): close to the average taste; year 1959 on average against 1970."
+
+
+def test_the_age_of_items_is_not_told_where_it_is_much_the_same_or_hardly_known():
+    index = Index.of([f"i{n}" for n in range(40)], "item")
+    group = np.repeat([0, 1], 50)
+    taken = np.random.default_rng(0).random((100, 40)) < 0.5
+    alike = Catalogue(items={f"i{n}": {"year": str(1950 + n)} for n in range(40)})
+    assert quantities(halves(taken, group), index, alike) == [[], []]
+    taken = np.zeros((100, 40))
+    taken[:50, :20], taken[50:, 20:] = 1, 1
+    rare = Catalogue(items={f"i{n}": {"year": str(1950 + n)} for n in range(0, 40, 3)})
+    assert quantities(halves(taken, group), index, rare) == [[], []]
