@@ -17,7 +17,7 @@ from recsys.evaluation.statistics import Interval
 from recsys.recency import as_asked
 from recsys.recommender import Recommender, top_n
 
-_MOST_SCORES = 8 * 2**20  # users x items scored at once: 32 MB of float32
+MOST_SCORES = 8 * 2**20  # users x items scored at once: 32 MB of float32
 LONGEST_KEPT = 100
 
 
@@ -59,7 +59,7 @@ def evaluate(
     n_users, n_items = split.given.shape
     depth = min(n_items, max([one.k for one in wanted] + [LONGEST_KEPT]))
     kept = min(n_items, max([one.k for one in of_all] + [LONGEST_KEPT]))
-    batch = batch or max(1, min(n_users, _MOST_SCORES // n_items))
+    batch = batch or max(1, min(n_users, MOST_SCORES // n_items))
     values = {one.name: np.empty(n_users) for one in wanted if one not in of_all}
     lists = np.empty((n_users, kept), dtype=np.int32)
     best = np.empty((n_users, kept), dtype=np.float32)
@@ -90,8 +90,18 @@ def hits_of(items: np.ndarray, hidden: csr_matrix) -> np.ndarray:
     row = np.repeat(np.arange(n, dtype=np.int64), np.diff(hidden.indptr))
     truth = np.sort(row * width + hidden.indices)
     asked = np.arange(n, dtype=np.int64)[:, None] * width + items
-    place = np.minimum(np.searchsorted(truth, asked.ravel()), max(len(truth) - 1, 0)).reshape(items.shape)
-    return (truth[place] == asked) & (items >= 0) if len(truth) else np.zeros(items.shape, dtype=bool)
+    hits = np.zeros(items.shape, dtype=bool)
+    if len(truth):
+        # Most of what is asked is not there. A table of the last bits of what is there, a 16th of it full at most, says
+        # so at once; only the rest is looked up.
+        last = 2 ** (4 + len(truth).bit_length()) - 1
+        there = np.zeros(last + 1, dtype=bool)
+        there[truth & last] = True
+        maybe = there[asked & last] & (items >= 0)
+        wanted = asked[maybe]
+        place = np.minimum(np.searchsorted(truth, wanted), len(truth) - 1)
+        hits[maybe] = truth[place] == wanted
+    return hits
 
 
 def _tied(lists: np.ndarray, scores: np.ndarray) -> float:

@@ -42,8 +42,8 @@ def total_interval(
     delete-a-group jackknife: users are dealt by the seed to 50 groups, each left out once (Busing, Meijer and van der
     Leeden 1999, for groups that differ in size); its ends are kept within 0 and 1. No bootstrap: a resample of users
     holds some of them twice and a third of them not at all, so it has fewer distinct items than as many people have,
-    and its interval can lie wholly beside the truth. The jackknife's is rather too wide than too narrow (Efron and Stein
-    1981): in trials it held the truth 94 to 100 times of 100. One user gives no idea of others: 0 to 1.
+    and its interval can lie wholly beside the truth. The jackknife's is rather too wide than too narrow (Efron and
+    Stein 1981): in trials it held the truth 94 to 100 times of 100. One user gives no idea of others: 0 to 1.
     """
     n_users = len(items)
     counts = _counts(items, len(catalogue))
