@@ -207,8 +207,8 @@ def report_of(
 ) -> dict[str, Any]:
     """The whole report as plain values, further sections and recipe included."""
     from recsys.evaluation.split import asked_about
+    from recsys.reports.further import further
     from recsys.reports.report import as_report
-    from recsys.reports.sections import sections
 
     recipe: dict[str, Any] = {
         "question": None if question is None else question.plain(),
@@ -218,7 +218,7 @@ def report_of(
         "test_sha256": asked_about(evaluation.splits),
     }
     bar = FitProgress("bottleneck widths")
-    found = sections(evaluation, cohorts=cohorts, quick=quick, tell=say, on_progress=bar)
+    found = further(evaluation, cohorts=cohorts, quick=quick, tell=say, on_progress=bar)
     bar.close()
     report = as_report(evaluation, found, recipe)
     return {**report, "data": {**report["data"], "source": question.source if question is not None else "the store"}}

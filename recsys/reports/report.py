@@ -31,7 +31,7 @@ def as_report(
 ) -> dict[str, Any]:
     """The report of the contract, ready for JSON, and all that the page shows.
 
-    sections: as `recsys.reports.sections.sections` makes them; recipe: plain values, what it takes to run it again.
+    sections: as `recsys.reports.further.further` makes them; recipe: plain values, what it takes to run it again.
     span: [earliest, latest] in ISO 8601, or None when not known.
     """
     split = evaluation.split
