@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def page(report: Mapping[str, Any]) -> str:
             report=report,
             verdict={
                 "status": worst,
-                "text": f"{seen.first} has the best mean {seen.main} of {len(seen.models)} models.",
+                "text": f"{seen.first} has the best mean {seen.main} of those compared: {', '.join(seen.models)}.",
                 **(report.get("verdict") or {}),
             },
             statuses=STATUSES,
@@ -75,6 +76,7 @@ def _environment() -> Environment:
         kind=kind,
         pretty=_pretty,
         whole=_whole,
+        breakable=_breakable,
     )
     found.globals["cells"] = cells
     return found
@@ -88,6 +90,12 @@ def _shown(value: Any) -> Any:
 def _whole(text: str) -> Markup:
     """Text that must not be cut, such as the command."""
     return Markup.escape(numbers.plain(text, 100_000))
+
+
+def _breakable(name: str) -> Markup:
+    """A model's name that may be broken where a part of it ends."""
+    escaped = str(Markup.escape(numbers.plain(name)))
+    return Markup(re.sub(r"([:_/])", r"\1<wbr>", escaped))
 
 
 def _pretty(value: Any) -> Markup:

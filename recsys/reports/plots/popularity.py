@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recsys.reports.plots.labels import settle, spread
+from matplotlib.axes import Axes
+
+from recsys.reports.plots.labels import settle
 from recsys.reports.plots.roster import Mark
 from recsys.reports.plots.sheet import TEXT, WIDTH, drawing, name_axes, sheet, svg, write
 
@@ -13,7 +15,8 @@ _WORDS = {
     "popularity_lift": "{}: above 0, more popular than the history",
     "novelty": "{}, bits: further right, less popular items",
 }
-_LETTER = 8.5
+_LETTER = 9.0
+Box = tuple[float, float, float, float]  # left, low, right, high; CSS pixels
 
 
 def axis(metrics: Mapping[str, Any]) -> str | None:
@@ -44,20 +47,32 @@ def popularity(models: Mapping[str, Any], marks: Mapping[str, Mark], x: str, y: 
         return svg(axes, "plot-popularity", f"{y} of each model against {x}")
 
 
-def _name(axes: Any, points: Mapping[str, tuple[float, float]], marks: Mapping[str, Mark]) -> None:
-    """Each name beside its point, on the side with more room; those of one side moved apart."""
+def _name(axes: Axes, points: Mapping[str, tuple[float, float]], marks: Mapping[str, Mark]) -> None:
+    """Each name beside its point: the first place around it that covers no point and no other name."""
     settle(axes)
-    box = axes.get_window_extent()
-    for side in ("left", "right"):
-        at = {name: axes.transData.transform(point) for name, point in points.items()}
-        here = [name for name, point in at.items() if (point[0] > (box.x0 + box.x1) / 2) == (side == "left")]
-        sizes = [len(marks[name].lines) * (TEXT + 2) + 3 for name in here]
-        heights = spread([at[name][1] for name in here], sizes, box.y0, box.y1 + 8)
-        for name, y in zip(here, heights, strict=True):
-            longest = max(len(line) for line in marks[name].lines) * _LETTER
-            px = at[name][0] + (12 if side == "right" else -12)
-            px = min(px, WIDTH - 4 - longest) if side == "right" else max(px, 4 + longest)
-            for i, line in enumerate(marks[name].lines):
-                down = (i - (len(marks[name].lines) - 1) / 2) * (TEXT + 2)
-                ha = "left" if side == "right" else "right"
-                write(axes, px, y - down - TEXT * 0.36, line, color=marks[name].colour, weight="bold", ha=ha)
+    at = {name: axes.transData.transform(point) for name, point in points.items()}
+    taken = [(x - 10, y - 10, x + 10, y + 10) for x, y in at.values()]
+    for name, (x, y) in at.items():
+        mark = marks[name]
+        wide = _LETTER * max(len(line) for line in mark.lines)
+        tall = (TEXT + 2) * len(mark.lines)
+        places = [
+            (left, low, left + wide, low + tall)
+            for away in (0, tall / 2 + 12, tall + 18)
+            for low in (y - tall / 2 - away, y - tall / 2 + away)
+            for left in (x - wide / 2, x + 12, x - 12 - wide)
+            if (away or left != x - wide / 2) and left >= 0 and left + wide <= WIDTH and low > 44
+        ]
+        box = min(places or [(x + 12, y, x + 12 + wide, y + tall)], key=lambda box: _covered(box, taken))
+        taken.append(box)
+        for i, line in enumerate(mark.lines):
+            write(axes, box[0], box[3] - (i + 1) * (TEXT + 2) + 3, line, color=mark.colour, weight="bold")
+
+
+def _covered(box: Box, others: Sequence[Box]) -> float:
+    """The area of box that lies on others."""
+    return sum(
+        max(0.0, min(box[2], other[2]) - max(box[0], other[0]))
+        * max(0.0, min(box[3], other[3]) - max(box[1], other[1]))
+        for other in others
+    )

@@ -69,9 +69,15 @@ def _limits(models: Mapping[str, Sequence[Row]]) -> tuple[float, float]:
     return low - 0.06 * wide, high + 0.06 * wide
 
 
+def _wide(axes: Axes, low: float, high: float) -> float:
+    """CSS pixels."""
+    ends = axes.transData.transform([(low, 0.0), (high, 0.0)])
+    return float(ends[1, 0] - ends[0, 0])
+
+
 def _draw(axes: Axes, row: Row, mark: Mark, y: float) -> None:
     box = axes.get_window_extent()
-    if row.low is not None and row.high is not None:
+    if row.low is not None and row.high is not None and _wide(axes, row.low, row.high) > 10:  # else the marker hides it
         bar = axes.plot([row.low, row.high], [y, y], color=mark.colour, lw=3, solid_capstyle="butt", clip_on=False)
         bar[0].set_gid(f"part:interval-{mark.number}")
     points = axes.plot([row.value], [y], **mark.points(markersize=9))

@@ -57,7 +57,7 @@ def space(
             x = min(max(x, half + 4), WIDTH - half - 4)
             write(axes, x, y - 5, text, ha="center", weight="bold", color=category_colour(named.index(one)))
         write(axes, WIDTH / 2, 7, axes_names[0], ha="center", color=SOFT)
-        write(axes, 8, 416, axes_names[1], color=SOFT)
+        write(axes, 2, 416, axes_names[1], color=SOFT)
         return svg(axes, name, title)
 
 
