@@ -25,7 +25,8 @@ def bca(values: np.ndarray, seed: int, resamples: int) -> Ends:
     below = (drawn < mean).mean(axis=0) + (drawn == mean).mean(axis=0) / 2
     bias = norm.ppf(np.clip(below, 1 / resamples, 1 - 1 / resamples))
     pull = people.influence()
-    skewness = (pull**3).sum(axis=0) / (6 * np.maximum((pull**2).sum(axis=0), 1e-300) ** 1.5)
+    squares = (pull**2).sum(axis=0)
+    skewness = np.divide((pull**3).sum(axis=0), 6 * squares**1.5, out=np.zeros_like(squares), where=squares > 0)
     ends = []
     for z in norm.ppf([0.025, 0.975]):
         level = norm.cdf(bias + (bias + z) / (1 - skewness * (bias + z)))

@@ -63,6 +63,12 @@ def test_the_other_intervals_agree_with_the_normal_law_of_many_users(name):
     assert (high + low) / 2 == pytest.approx(values.mean(axis=0), abs=0.006)
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_intervals_of_one_value_over_and_over_are_that_value(name):
+    low, high = OTHERS[name](np.zeros((40, 2)), 0, 200)
+    assert [*low, *high] == [0, 0, 0, 0]
+
+
 def test_hidden_items_are_parted_in_halves_that_make_the_whole():
     hidden = csr_matrix(np.tril(np.ones((9, 9))))
     first, second = statistics_check._halves(hidden, np.random.default_rng(0))
