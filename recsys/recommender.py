@@ -191,7 +191,7 @@ def _ranked(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _falling(values: np.ndarray) -> np.ndarray:
-    """The stable order of each row by falling value: a quick sort, then every run of equal values, where they are few."""
+    """The stable order of each row by falling value: where ties are few, a quick sort and then every run of them."""
     order = np.argsort(-values, axis=1)
     ordered = np.take_along_axis(values, order, axis=1)
     equal = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] > -np.inf)
