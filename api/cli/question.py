@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +13,7 @@ from recsys.errors import DataError
 from recsys.feedback import EventRule, FeedbackWeights
 
 if TYPE_CHECKING:
+    from data.records import ItemRecord, UserRecord
     from recsys.evaluation.catalogue import Catalogue
     from recsys.evaluation.split import Split
     from recsys.interactions import Interactions
@@ -108,21 +109,23 @@ class Question:
         return FeedbackWeights(rules, self.half_life_days) if rules else FeedbackWeights()
 
 
-def catalogue_of(items: Any, users: Any) -> Catalogue:
+def catalogue_of(items: Iterable[ItemRecord], users: Iterable[UserRecord]) -> Catalogue:
     """From ItemRecords and UserRecords; of attributes, those whose values are text, numbers or truth values."""
     from recsys.evaluation.catalogue import Catalogue
 
+    described = list(items)
     return Catalogue(
-        titles={one.id: one.title for one in items if one.title},
-        categories={one.id: tuple(one.categories) for one in items if one.categories},
-        items={one.id: _plain(one.attributes) for one in items},
+        titles={one.id: one.title for one in described if one.title},
+        categories={one.id: tuple(one.categories) for one in described if one.categories},
+        items={one.id: _plain(one.attributes) for one in described},
         users={one.id: _plain(one.attributes) for one in users},
     )
 
 
 def _of_store(session: Session) -> Catalogue:
     store, page = session.store(), 10_000
-    items, users = [], []
+    items: list[ItemRecord] = []
+    users: list[UserRecord] = []
     while part := store.list_items(len(items), page):
         items += part
     while people := store.list_users(len(users), page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from pathlib import Path
 from types import TracebackType
@@ -14,14 +15,17 @@ class PeakMemory:
     """``with PeakMemory() as memory: work()``; afterwards ``memory.grown`` is in bytes, None where nobody can tell.
 
     From the kernel's own high-water mark (Linux: VmHWM of /proc/self/status, set back by writing 5 to clear_refs), so
-    what libraries allocate counts and nothing is sampled. Freed memory that the process had kept for itself is not
-    counted again; memory of a GPU is not counted at all.
+    what libraries allocate counts and nothing is sampled. What the process had freed is given back first (glibc's
+    malloc_trim), or work that reuses it would seem to need none. Memory of a GPU is not counted.
     """
 
     grown: int | None = None
 
     def __enter__(self) -> Self:
         gc.collect()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
         self._before = _resident("VmRSS") if _set_back() else None
         return self
 

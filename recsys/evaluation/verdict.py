@@ -10,7 +10,7 @@ from recsys.evaluation.checks import Check, Status
 from recsys.evaluation.statistics import Interval
 
 if TYPE_CHECKING:
-    from recsys.evaluation.run import Comparison
+    from recsys.evaluation.results import Comparison
 
 LEVEL = 0.05
 ABOUT_A_MODEL = ("beats popularity", "models fitted", "scores differ")  # these say that a model is bad, not that a number is

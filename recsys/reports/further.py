@@ -71,6 +71,6 @@ def _maps(evaluation: Evaluation, deep: Recommender) -> dict[str, Any] | None:
     return item_maps(known, split.items, popularity, evaluation.catalogue, evaluation.seed)
 
 
-def _first(evaluation: Evaluation, name: str) -> Recommender | None:
-    """The first of the models that is of this kind, whatever its preset."""
+def _first(evaluation: Evaluation, name: str) -> Any:
+    """The first of the models that is of this kind, whatever its preset; None without."""
     return next((result.model for key, result in evaluation.models.items() if key.partition(":")[0] == name), None)
