@@ -1,4 +1,4 @@
-"""A metric that is not what it says, a number that is none and a list that is no list are each found before they count."""
+"""A metric that is not what it says, a number that is none, a list that is no list: each is found before it counts."""
 
 from __future__ import annotations
 
