@@ -83,7 +83,7 @@ def _rounds(seen: View) -> Given | None:
 
 def _curve(seen: View) -> Given | None:
     told = {name: model["curve"] for name, model in seen.models.items() if model.get("curve")}
-    metrics = list(dict.fromkeys(one["metric"] for one in told.values() if curve.values(one)))
+    metrics = list(dict.fromkeys(one["metric"] for one in told.values() if one["metric"] and curve.values(one)))
     lost = [name for name, one in told.items() if sum(step.get("loss") is not None for step in one["steps"]) > 1]
     if not metrics and not lost:
         return None

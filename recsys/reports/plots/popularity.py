@@ -12,7 +12,7 @@ from recsys.reports.plots.roster import Mark
 from recsys.reports.plots.sheet import TEXT, WIDTH, drawing, name_axes, sheet, svg, write
 
 _WORDS = {
-    "popularity_lift": "{}: above 0, more popular than the history",
+    "popularity_lift": "{}: 0 as popular as the history, 1 twice",
     "novelty": "{}, bits: further right, less popular items",
 }
 _LETTER = 9.0
@@ -61,7 +61,7 @@ def _name(axes: Axes, points: Mapping[str, tuple[float, float]], marks: Mapping[
             for away in (0, tall / 2 + 12, tall + 18)
             for low in (y - tall / 2 - away, y - tall / 2 + away)
             for left in (x - wide / 2, x + 12, x - 12 - wide)
-            if (away or left != x - wide / 2) and left >= 0 and left + wide <= WIDTH and low > 44
+            if (away or left != x - wide / 2) and left >= 46 and left + wide <= WIDTH and low > 44
         ]
         box = min(places or [(x + 12, y, x + 12 + wide, y + tall)], key=lambda box: _covered(box, taken))
         taken.append(box)
