@@ -101,8 +101,9 @@ def main(
 
 def _world(users: int, items: int, interactions: int) -> tuple[Split, Catalogue]:
     """Everybody trains with four fifths of their history and is asked for the rest, as in LightGCN's files."""
-    holdout = Holdout.of(made_up(users, items, interactions), 0.8, np.random.default_rng(0))
-    asked = np.flatnonzero(np.diff(holdout.hidden.indptr))
+    some_more = users + users // 20  # who took less than two items is not asked
+    holdout = Holdout.of(made_up(some_more, items, interactions), 0.8, np.random.default_rng(0))
+    asked = np.flatnonzero(np.diff(holdout.hidden.indptr))[:users]
     index = Index.of([f"i{number}" for number in range(items)])
     split = Split(
         name="fixed",
