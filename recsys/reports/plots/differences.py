@@ -55,4 +55,5 @@ def differences(found: Sequence[Mapping[str, Any]], marks: Mapping[str, Mark], m
 def _row(one: Mapping[str, Any], places: int) -> Row:
     p = one.get("p_adjusted")
     text = f"{signed(one['difference'], places)}, p {chance(p)}" if p is not None else signed(one["difference"], places)
-    return Row(one["difference"], text, one["low"], one["high"], hollow=p is None or p >= SURE)
+    unsure = p is None or p >= SURE
+    return Row(one["difference"], text, one["low"], one["high"], hollow=unsure, leftward=one["difference"] < 0)

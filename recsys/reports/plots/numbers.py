@@ -20,9 +20,11 @@ def plain(text: object, longest: int = _LONGEST) -> str:
 
 
 def decimals(values: Iterable[float | None]) -> int:
-    """How many decimals a column of values needs to show four digits of its largest; at most 6."""
+    """How many decimals a column of values needs: 4 for shares, fewer from 1 on, up to 6 where all are below 0.01."""
     largest = max((abs(value) for value in values if value is not None), default=0.0)
     if largest == 0 or not math.isfinite(largest):
+        return 4
+    if 0.01 <= largest < 1:
         return 4
     return min(6, max(0, 3 - math.floor(math.log10(largest))))
 
@@ -53,6 +55,8 @@ def chance(p: float | None) -> str:
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return UNKNOWN
+    if seconds < 0.001:
+        return "< 1 ms"
     if seconds < 0.0995:
         return f"{seconds * 1000:.3g} ms"
     if seconds < 99.5:

@@ -17,13 +17,15 @@ LEFT, RIGHT, TOP, BOTTOM = 10, 14, 6, 46
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value. text: what is written beside it; low and high: its interval, where it has one; hollow: drawn empty."""
+    """One value. text: what is written beside it; low and high: its interval, where it has one; hollow: drawn empty;
+    leftward: its text rather on the left."""
 
     value: float
     text: str
     low: float | None = None
     high: float | None = None
     hollow: bool = False
+    leftward: bool = False
 
 
 def rows(
@@ -89,9 +91,11 @@ def _draw(axes: Axes, row: Row, mark: Mark, y: float) -> None:
     ends = [axes.transData.transform((value, y))[0] for value in (row.low, row.value, row.high) if value is not None]
     pixel = axes.transData.transform((row.value, y))[1] - TEXT * 0.36
     text = plain(row.text)
-    if max(ends) + 12 + LETTER * len(text) < WIDTH - 4:
-        write(axes, max(ends) + 10, pixel, text, color=INK)
-    elif min(ends) - 12 - LETTER * len(text) > box.x0:
+    right = max(ends) + 12 + LETTER * len(text) < WIDTH - 4
+    left = min(ends) - 12 - LETTER * len(text) > box.x0
+    if left and (row.leftward or not right):
         write(axes, min(ends) - 10, pixel, text, color=INK, ha="right")
+    elif right:
+        write(axes, max(ends) + 10, pixel, text, color=INK)
     else:  # no room on either side: at the end of the name's line
         write(axes, WIDTH - RIGHT, pixel + 19, text, color=SOFT, ha="right")
