@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from api.cli.output import json_option, print_json, print_table
 from api.cli.session import Session
 from recsys.errors import DataError
+
+if TYPE_CHECKING:
+    from api.cli.question import Question
 
 
 @click.group(epilog="Example: recsys bench matrix --rows 1000000")
@@ -72,19 +75,9 @@ def train(
     The data is split as `recsys evaluate` splits it: everybody trains on the same people and is judged on the same
     others. Let nothing else run beside it.
     """
-    from api.cli.question import Question
-
     session.flags |= {"device": device, "seed": seed}
     settings = session.settings
-    source = None if interactions is None else str(interactions)
-    question = Question(
-        "strong",
-        seeds=(settings.seed,),
-        interactions=source,
-        min_value=min_value,
-        min_user=min_user,
-        min_item=settings.min_item,
-    ).at_home(session)
+    question = _question(session, interactions, min_value, min_user)
     result = _benchmark("train.bench").main(
         question.splits(session)[0],
         settings.home,
@@ -140,6 +133,72 @@ def ruler(train_file: Path, test_file: Path, as_json: bool) -> None:
     benchmark = _benchmark("ruler")
     result = benchmark.main(train_file, test_file)
     _show(result, benchmark.tables(result), as_json)
+
+
+@command.command(epilog="Example: recsys bench evaluate --users 3000")
+@click.option("--users", type=click.IntRange(64), default=30_000, show_default=True)
+@click.option("--items", type=click.IntRange(64), default=41_000, show_default=True)
+@click.option("--interactions", type=click.IntRange(1000), default=1_000_000, show_default=True)
+@click.option("--repeat", type=click.IntRange(1), default=3, show_default=True)
+@json_option
+def evaluate(users: int, items: int, interactions: int, repeat: int, as_json: bool) -> None:
+    """Every metric for everybody, beside the bare matrix products and top-k of the same scores."""
+    benchmark = _benchmark("evaluation")
+    result = benchmark.main(users, items, interactions, repeat=repeat)
+    _show(result, benchmark.tables(result), as_json)
+
+
+@command.command(epilog="Example: recsys bench statistics --interactions ml-100k/u.data --min-value 4")
+@click.option("--repeat", type=click.IntRange(20), default=1000, show_default=True, help="Comparisons a world.")
+@click.option("--interactions", type=click.Path(path_type=Path), help="Real lists from this file, not from the sample.")
+@click.option("--min-value", type=float, help="Count an interaction as liked when its value is at least this.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def statistics(repeat: int, interactions: Path | None, min_value: float | None, seed: int) -> None:
+    """How often tests fire and intervals hold the truth where the truth is known; status 1 when a bar is missed."""
+    if not _benchmark("statistics_check").main(repeat, interactions, min_value, seed):
+        raise click.exceptions.Exit(1)
+
+
+@command.command(epilog="Example: recsys bench attacks --interactions ml-1m/ratings.csv --min-value 4")
+@click.option("--interactions", type=click.Path(path_type=Path), help="The genuine people, instead of the store's.")
+@click.option("--min-value", type=float, help="Count an interaction as liked when its value is at least this.")
+@click.option("--min-user", type=click.IntRange(1), default=5, show_default=True, help="Leave out shorter histories.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the plot and the numbers.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of everything (RECSYS_SEED, 0).")
+@device_option
+@json_option
+@click.pass_obj
+def attacks(
+    session: Session,
+    interactions: Path | None,
+    min_value: float | None,
+    min_user: int,
+    out: Path | None,
+    seed: int | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Made-up profiles that push an item: what they do to its place in lists, and whether `anomalies` finds them."""
+    session.flags |= {"device": device, "seed": seed}
+    benchmark = _benchmark("attacks")
+    matrix = _question(session, interactions, min_value, min_user).matrix(session)
+    result = benchmark.main(matrix, seed=session.settings.seed, device=session.settings.device, out=out)
+    _show(result, benchmark.tables(result), as_json)
+
+
+def _question(session: Session, interactions: Path | None, min_value: float | None, min_user: int) -> Question:
+    """Strong generalization on a file or the store, under the session's rules and seed."""
+    from api.cli.question import Question
+
+    settings = session.settings
+    return Question(
+        "strong",
+        seeds=(settings.seed,),
+        interactions=None if interactions is None else str(interactions),
+        min_value=min_value,
+        min_user=min_user,
+        min_item=settings.min_item,
+    ).at_home(session)
 
 
 def _benchmark(name: str) -> Any:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recsys.evaluation.catalogue import Catalogue
     from recsys.evaluation.split import Split
     from recsys.interactions import Interactions
+    from recsys.matrix import InteractionMatrix
 
 PROTOCOLS = ("strong", "leave-last-out", "temporal", "rolling", "fixed")
 
@@ -75,7 +76,7 @@ class Question:
         if self.train is not None and self.test is not None:
             train, test = _read(self.train, self.columns), _read(self.test, self.columns)
             return _each_labelled([protocols.fixed(train, test, seed) for seed in self.seeds])
-        data = session.store().interactions() if self.interactions is None else _read(self.interactions, self.columns)
+        data = self._data(session)
         weights = self._weights(data)
         sizes = {"min_user": self.min_user, "min_item": self.min_item}
         if self.protocol == "rolling":
@@ -90,6 +91,13 @@ class Question:
             found = [protocols.strong(matrix, seed, span=data.span(), interactions=data) for seed in self.seeds]
         return _each_labelled(found)
 
+    def matrix(self, session: Session) -> InteractionMatrix:
+        """Everybody's interactions, uncut."""
+        from recsys.matrix import InteractionMatrix
+
+        data = self._data(session)
+        return InteractionMatrix.build(data, self._weights(data), self.min_user, self.min_item)
+
     def catalogue(self, session: Session) -> Catalogue:
         """Titles, categories and attributes: from the files named, those that lie beside the data, or the store."""
         from data import readers
@@ -100,6 +108,11 @@ class Question:
         items = readers.read_items(Path(self.items)) if self.items else readers.items_of(beside)
         users = readers.read_users(Path(self.users)) if self.users else readers.users_of(beside)
         return catalogue_of(items, users)
+
+    def _data(self, session: Session) -> Interactions:
+        if self.interactions is None:
+            return session.store().interactions()
+        return _read(self.interactions, self.columns)
 
     def _weights(self, data: Interactions) -> FeedbackWeights:
         if self.min_value is not None:  # every event type by one rule: the last value given counts as liked from it on

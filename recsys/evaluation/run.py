@@ -111,7 +111,9 @@ def compare(
         *_fitted(failed),
         *_worst(
             [
-                check_results({name: found[k] for name, found in per_user.items()}, models, main, split.seed, tuning)
+                check_results(
+                    {name: found[k] for name, found in per_user.items()}, models, main, split.seed, tuning, split
+                )
                 for k, split in enumerate(splits)
             ],
             splits,
@@ -175,10 +177,11 @@ def _intervals(
 ) -> dict[str, dict[str, Interval]]:
     """model -> metric -> interval, in the order of the names."""
     each, whole = per_user_names(names), total_names(names)
+    columns = [np.concatenate([part.values[one] for part in parts]) for parts in results.values() for one in each]
+    every = iter(intervals(np.column_stack(columns), seed, groups=people) if columns else [])
     found = {}
     for name, parts in results.items():
-        values = np.column_stack([np.concatenate([part.values[one] for part in parts]) for one in each])
-        known = dict(zip(each, intervals(values, seed, groups=people), strict=True))
+        known = {one: next(every) for one in each}
         known |= {one: _mean_of([part.totals[one] for part in parts]) for one in whole}
         found[name] = {one: known[one] for one in names}
     return found
@@ -196,19 +199,18 @@ def _comparisons(
     results: Mapping[str, ModelResult], metrics: Sequence[str], seed: int, people: np.ndarray | None
 ) -> list[Comparison]:
     """Every pair of models in every metric that has a value a person."""
-    found, raw = [], []
-    for a, b in combinations(results, 2):
-        differences = np.column_stack([results[a].values(one) - results[b].values(one) for one in metrics])
-        means = intervals(differences, seed, groups=people)
-        least = detectable(differences, groups=people)
-        p = sign_flip(differences, seed, groups=people)
-        for k, one in enumerate(metrics):
-            if means[k].users:
-                found.append((a, b, one, means[k], float(least[k])))
-                raw.append(float(p[k]))
+    pairs = list(combinations(results, 2))
+    if not pairs:
+        return []
+    values = {name: np.column_stack([result.values(one) for one in metrics]) for name, result in results.items()}
+    differences = np.concatenate([values[a] - values[b] for a, b in pairs], axis=1)
+    questions = [(a, b, one) for a, b in pairs for one in metrics]
+    means, least = intervals(differences, seed, groups=people), detectable(differences, groups=people)
+    raw = sign_flip(differences, seed, groups=people)
     return [
-        Comparison(a, b, one, mean.mean, mean.low, mean.high, p, adjusted, least, mean.users)
-        for (a, b, one, mean, least), p, adjusted in zip(found, raw, holm(raw), strict=True)
+        Comparison(*asked, mean.mean, mean.low, mean.high, float(p), adjusted, float(found), mean.users)
+        for asked, mean, found, p, adjusted in zip(questions, means, least, raw, holm(raw.tolist()), strict=True)
+        if mean.users
     ]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from recsys.evaluation.results import Comparison
 
 LEVEL = 0.05
-ABOUT_A_MODEL = ("beats popularity", "models fitted", "scores differ")  # these say that a model is bad, not that a number is
+ABOUT_A_MODEL = ("beats popularity", "models fitted", "scores differ")  # a model is bad then, not a number
 
 
 @dataclass(frozen=True, slots=True)

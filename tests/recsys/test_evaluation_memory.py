@@ -31,14 +31,15 @@ def test_where_nobody_can_tell_it_says_so(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the kernel's high-water mark is Linux's")
 def test_memory_that_earlier_work_left_behind_counts_again():
-    def work():
-        return sum(len(part) for part in [bytes(60_000) for _ in range(1000)])  # 60 MB in pieces that malloc keeps
+    def pieces():
+        return [bytes(60_000) for _ in range(1000)]  # 60 MB in pieces so small that malloc keeps what is freed
 
-    found = []
-    for _ in range(2):
-        with PeakMemory() as memory:
-            work()
-        found.append(memory.grown)
-    if found[0] is None:
+    left = pieces()
+    pinned = bytes(60_000)  # above them: the heap cannot shrink by itself
+    del left
+    with PeakMemory() as memory:
+        pieces()
+    if memory.grown is None:
         pytest.skip("this system forbids setting the high-water mark back")
-    assert found[1] > 40e6
+    assert memory.grown > 40e6
+    assert len(pinned) == 60_000
