@@ -76,6 +76,7 @@ def _environment() -> Environment:
         kind=kind,
         pretty=_pretty,
         whole=_whole,
+        short=numbers.plain,
         breakable=_breakable,
     )
     found.globals["cells"] = cells
@@ -84,7 +85,7 @@ def _environment() -> Environment:
 
 def _shown(value: Any) -> Any:
     """Text on its way into the page: no control characters, and not without end."""
-    return numbers.plain(value, 400) if type(value) is str else value
+    return numbers.plain(value, 4000) if type(value) is str else value
 
 
 def _whole(text: str) -> Markup:

@@ -147,8 +147,11 @@ def _bottlenecks(seen: View) -> Given | None:
     marks = roster([*seen.marks, *(name for name in found["models"] if name not in seen.marks)])
     widths = sorted({one["width"] for some in found["models"].values() for one in some})
     by_width = {name: {one["width"]: one for one in some} for name, some in found["models"].items()}
-    plot = bottlenecks(found["models"], marks, found["measure"])
-    return {"found": found, "plot": plot, "marks": marks, "widths": widths, "by_width": by_width}
+    hidden = any(one.get("hidden_error") is not None for some in found["models"].values() for one in some)
+    plots = [bottlenecks(found["models"], marks, "error in what was shown" if hidden else "error")]
+    if hidden:
+        plots.append(bottlenecks(found["models"], marks, "error in what was hidden", "hidden_"))
+    return {"found": found, "plots": plots, "marks": marks, "by_width": by_width, "widths": widths, "hidden": hidden}
 
 
 def _groups(seen: View) -> Given | None:

@@ -50,7 +50,7 @@ def space(
             axes.add_patch(patch)
         thick = {one: _thickest(at, which == one) for one in named if (which == one).any()}
         pixels = {one: axes.transData.transform(where) for one, where in thick.items()}
-        heights = spread([y for _, y in pixels.values()], [TEXT + 4] * len(pixels), 24, 405)
+        heights = spread([y + 15 for _, y in pixels.values()], [TEXT + 4] * len(pixels), 24, 405)
         for (one, (x, _)), y in zip(pixels.items(), heights, strict=True):
             text = plain(one, 26)
             half = 4.6 * len(text)
