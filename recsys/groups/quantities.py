@@ -13,7 +13,7 @@ from recsys.groups import distinct
 from recsys.groups.distinct import PEOPLE, People
 from recsys.matrix import Index
 
-EFFECT = 0.4  # standard deviations between people from which a difference is worth a word
+EFFECT = 0.75  # standard deviations between people from which a difference is worth a word
 _KNOWN = 0.5  # share of the items of which it must be known
 
 
