@@ -13,6 +13,7 @@ import importlib.util
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any, Self
 
@@ -140,10 +141,10 @@ TOP_K: Mapping[str, TopK] = {"numpy.argpartition": by_numpy, "torch.topk": by_to
 
 def _fastest(scores: np.ndarray) -> tuple[str, dict[str, float]]:
     """The name of the fastest top-k on one batch of scores, and what each that is installed takes for it."""
-    known = [name for name in TOP_K if importlib.util.find_spec(name.split(".")[0])]
-    rates = {
-        name: min(_seconds(lambda name=name: TOP_K[name](scores, LONGEST_KEPT)) for _ in range(5)) for name in known
-    }
+    rates = {}
+    for name, top_k in TOP_K.items():
+        if importlib.util.find_spec(name.split(".")[0]):
+            rates[name] = min(_seconds(partial(top_k, scores, LONGEST_KEPT)) for _ in range(5))
     return min(rates, key=rates.__getitem__), rates
 
 

@@ -172,15 +172,14 @@ def top_n(scores: np.ndarray, seen: csr_matrix | None, n: int) -> tuple[np.ndarr
 def _ranked(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """top_n of a few rows, nothing seen: those not below a bound that n candidates reach, sorted."""
     bound = _bound(scores, n)
-    place = np.flatnonzero(scores >= bound[:, None])
+    enough = scores >= bound[:, None]
+    if np.count_nonzero(enough) > 4 * n * len(scores):  # many ties at the bound: of these, the n lowest columns matter
+        many = enough.sum(axis=1) > 4 * n
+        tied = scores[many] == bound[many, None]
+        enough[many] &= ~tied | (np.cumsum(tied, axis=1, dtype=np.int32) <= n)
+    place = np.flatnonzero(enough)
     row, column = np.divmod(place, scores.shape[1])
     value = scores.ravel()[place]
-    if len(place) > 4 * n * len(scores):  # many ties at the bound: of these, the n lowest columns can matter
-        tied = value == bound[row]
-        before = np.concatenate([[0], np.cumsum(tied)])  # tied ones before each place
-        first = np.searchsorted(row, np.arange(len(scores)))
-        kept = ~tied | (before[:-1] - before[first][row] < n)
-        row, column, value = row[kept], column[kept], value[kept]
     found = np.bincount(row, minlength=len(scores))
     rank = np.arange(len(row)) - np.repeat(np.cumsum(found) - found, found)
     columns = np.full((len(scores), max(n, int(found.max()))), -1, dtype=np.int32)
