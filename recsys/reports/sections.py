@@ -41,7 +41,7 @@ def view(report: Mapping[str, Any]) -> View:
 
 def _models(seen: View) -> Given:
     found, beyond = metrics_of(seen.report)
-    return {"tables": [one for one in (found, beyond) if one], "apart": len(found) > 4}
+    return {"tables": [one for one in (found, beyond) if one]}
 
 
 def _comparisons(seen: View) -> Given | None:

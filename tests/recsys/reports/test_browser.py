@@ -80,7 +80,7 @@ def test_the_page_is_drawn_whole_and_keeps_to_itself(shown, address):
     assert wrong == []
     assert asked == [address]
     boxes = window.evaluate(BOXES)
-    assert len(boxes) == 23
+    assert len(boxes) == 24
     for box in boxes:
         assert box["width"] > 300, box
         assert box["height"] > 80, box

@@ -9,10 +9,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from recsys.evaluation.metrics import METRICS
 from recsys.reports.page import page
 from recsys.reports.plots.numbers import MINUS
 from recsys.reports.sections import SECTIONS
-from tests.recsys.reports.world import HOSTILE, LONG, MODELS, world
+from tests.recsys.reports.shown import HOSTILE, LONG, MODELS
+from tests.recsys.reports.world import world
 
 CONTRACT = (
     "schema",
@@ -140,7 +142,7 @@ def test_control_characters_and_halves_of_characters_do_not_get_through():
 def test_no_id_stands_twice_and_every_plot_has_a_name(read):
     assert len(read.ids()) == len(set(read.ids()))
     plots = [attributes for tag, attributes in read.tags if tag == "svg"]
-    assert len(plots) == 23
+    assert len(plots) == 24
     for plot in plots:
         assert plot["role"] == "img"
         assert len(plot["aria-label"]) > 10
@@ -213,6 +215,25 @@ def test_every_setting_and_everybody_left_out_is_told(read):
     assert "likelihood multinomial" in words
     assert "9f2c" * 16 in words
     assert " ".join(world()["command"]) in words
+
+
+def test_every_metric_there_is_has_its_definition():
+    report = world(20)
+    for model in report["models"].values():
+        found = model["metrics"].values()
+        value = next(iter(found))
+        model["metrics"] |= {name if name == "mrr" else f"{name}@7": value for name in METRICS}
+    told = re.findall(r"<dt>([a-z_]+)(?:@k)?</dt><dd>", page(report))
+    assert set(METRICS) <= set(told)
+
+
+def test_words_of_any_length_are_whole_and_titles_are_not():
+    report = world(20)
+    report["verdict"]["text"] = "word " * 300 + "end"
+    report["examples"][0]["given"][0]["title"] = "t" * 5000
+    text = page(report)
+    assert "word end" in text
+    assert "t" * 200 not in text
 
 
 def test_a_found_item_is_told_by_more_than_its_colour(text):

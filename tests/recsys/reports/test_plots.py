@@ -17,7 +17,8 @@ from recsys.reports.plots.roster import roster, two_lines
 from recsys.reports.plots.sheet import category_colour, model_colour
 from recsys.reports.plots.space import space
 from recsys.reports.standing import against
-from tests.recsys.reports.world import HOSTILE, MODELS, world
+from tests.recsys.reports.shown import HOSTILE, MODELS
+from tests.recsys.reports.world import world
 
 
 @pytest.fixture(scope="module")
