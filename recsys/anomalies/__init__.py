@@ -38,7 +38,8 @@ class Anomalies:
     False for who has too few items; their score is 0 and their p 1. flagged: score above ``threshold``, which is
     crossed by the share ``false_alarms`` of genuine people, or twin. twin: nearly a copy of another history; genuine
     people are that next to never. reasons: row -> sentences, for the flagged. shared: items that the flagged have in
-    common. crossed: was everybody judged by a model that had not seen them?
+    common. places: (nnz of the rows, sorted by column) where each item came when it was hidden, 0 first and 1 last, 1/2
+    for who was not judged. crossed: was everybody judged by a model that had not seen them?
     """
 
     users: tuple[str, ...]
@@ -52,6 +53,7 @@ class Anomalies:
     false_alarms: float
     reasons: Mapping[int, tuple[str, ...]]
     shared: tuple[Shared, ...]
+    places: np.ndarray
     crossed: bool
 
     @property
@@ -126,5 +128,6 @@ def find_anomalies(
         false_alarms=false_alarms,
         reasons=reasons(evidence, flagged, shared, users, items, catalogue),
         shared=shared,
+        places=own,
         crossed=refit is not None,
     )
