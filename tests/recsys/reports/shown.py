@@ -1,4 +1,4 @@
-"""What a report shows beside its numbers: example users, maps of items, groups of people; with titles that mean harm."""
+"""What a report shows beside its numbers: example users, maps, groups of people; with titles that mean harm."""
 
 from __future__ import annotations
 
