@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
+from scipy.special import rel_entr
 
 SHORTEST = 10  # items; shorter histories are alike by chance
 LEAST_ALIKE = 0.6  # Jaccard similarity; the most alike of MovieLens 1M's 6,034 people reach .57
 _BANDS, _WIDTH = 24, 3  # a pair alike by .6 is missed with probability (1 - .6^3)^24 = .003
 _PAIRS = 100_000  # compared at once
+_LUCK = 0.01  # pairs of all that may be called twins by chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +33,10 @@ class Twins:
 
 
 def twins(rows: csr_matrix, rng: np.random.Generator) -> Twins:
-    """Who has nearly the history of somebody else: alike by LEAST_ALIKE, and more than any two people by chance are.
-
-    Chance: the same rows with all entries dealt out anew, so that lengths stay and items stay as popular.
-    """
-    shuffled = csr_matrix((np.ones(rows.nnz), rng.permutation(rows.indices), rows.indptr.copy()), shape=rows.shape)
-    shuffled.sum_duplicates()
-    by_chance = _alike(shuffled, rng)[2].max(initial=0.0)
+    """Who has nearly the history of somebody else: alike by LEAST_ALIKE, and more than any two people are by chance."""
     one, other, alike, shared = _alike(rows, rng)
-    near = alike > max(by_chance, np.nextafter(LEAST_ALIKE, 0))
+    near = alike >= LEAST_ALIKE
+    near[near] = _by_chance(rows, one[near], other[near], shared[near]) < _LUCK
     one, other, alike, shared = one[near], other[near], alike[near], shared[near]
     n = rows.shape[0]
     pairs = csr_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(n, n))
@@ -62,6 +59,27 @@ def _alike(rows: csr_matrix, rng: np.random.Generator) -> tuple[np.ndarray, np.n
         shared[part] = np.asarray(sets[one[part]].multiply(sets[other[part]]).sum(axis=1)).ravel()
     lengths = np.diff(rows.indptr)
     return one, other, shared / np.maximum(lengths[one] + lengths[other] - shared, 1), shared
+
+
+def _by_chance(rows: csr_matrix, one: np.ndarray, other: np.ndarray, shared: np.ndarray) -> np.ndarray:
+    """(pairs,) a bound on how many pairs of all would share so much if everybody took items by their popularity alone.
+
+    Of l draws with mean probability q at least k come true with probability at most exp(-l KL(k/l, q)), whatever the
+    single ones are (Hoeffding 1963, theorem 1).
+    """
+    lengths = np.diff(rows.indptr)
+    popularity = np.bincount(rows.indices, minlength=rows.shape[1]) / max(rows.nnz, 1)
+    mean = np.empty(len(one))
+    for start in range(0, len(one), _PAIRS):
+        part = slice(start, start + _PAIRS)
+        held = rows[one[part]]
+        row = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
+        odds = np.minimum(1.0, lengths[other[part]][row] * popularity[held.indices])
+        mean[part] = np.bincount(row, weights=odds, minlength=held.shape[0]) / lengths[one[part]]
+    found = shared / lengths[one]
+    bound = -lengths[one] * (rel_entr(found, mean) + rel_entr(1 - found, 1 - mean))
+    everybody = rows.shape[0] * (rows.shape[0] - 1) / 2
+    return np.where(found > mean, np.exp(bound), 1.0) * everybody
 
 
 def _candidates(rows: csr_matrix, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
