@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,15 +64,9 @@ def evaluate(
     values = {one.name: np.empty(n_users) for one in wanted if one not in of_all}
     lists = np.empty((n_users, kept), dtype=np.int32)
     best = np.empty((n_users, kept), dtype=np.float32)
-    seconds, not_finite = 0.0, 0
-    for start in range(0, n_users, batch):
-        rows = slice(start, min(start + batch, n_users))
+
+    def judge(scores: np.ndarray, rows: slice) -> int:
         given, hidden = split.given[rows], split.hidden[rows]
-        order = None if split.given_order is None else split.given_order[slice(*split.given.indptr[[start, rows.stop]])]
-        started = time.perf_counter()
-        scores = model.score(as_asked(model, given, order))
-        seconds += time.perf_counter() - started
-        not_finite += _not_finite(scores)
         items, ranked = top_n(scores, given, depth)
         lists[rows], best[rows] = items[:, :kept], ranked[:, :kept]
         hits, relevant = hits_of(items, hidden), np.diff(hidden.indptr)
@@ -79,9 +74,31 @@ def evaluate(
             values[one.name][rows] = one(hits, relevant)
         for one in of_lists:
             values[one.name][rows] = one.of_lists(items, given, about)
+        return _not_finite(scores)
+
+    seconds, not_finite, threads = 0.0, 0, _threads()
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, n_users, batch):
+            given = split.given[start : start + batch]
+            ends = split.given.indptr[[start, start + given.shape[0]]]
+            order = None if split.given_order is None else split.given_order[slice(*ends)]
+            started = time.perf_counter()
+            scores = model.score(as_asked(model, given, order))
+            seconds += time.perf_counter() - started
+            step = -(-len(scores) // threads)
+            parts = [slice(at, min(at + step, len(scores))) for at in range(0, len(scores), step)]
+            rows = [slice(start + part.start, start + part.stop) for part in parts]
+            not_finite += sum(pool.map(judge, [scores[part] for part in parts], rows))
     totals = {one.name: one.of_all(lists, about, split.seed) for one in of_all}
     lists, best = lists[:, :LONGEST_KEPT], best[:, :LONGEST_KEPT]
     return PerUser(values, lists, best, seconds, _tied(lists, best), totals, not_finite)
+
+
+def _threads() -> int:
+    """As many as BLAS would use, four at most: more have too few rows each."""
+    from threadpoolctl import threadpool_info
+
+    return min(4, max([one["num_threads"] for one in threadpool_info()], default=1))
 
 
 def hits_of(items: np.ndarray, hidden: csr_matrix) -> np.ndarray:
