@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.known import catalogue_of_store, histories
 from api.cli.output import say
 from api.cli.session import Session
 from recsys.errors import DataError, SettingError
@@ -18,20 +19,25 @@ WRITERS = {".parquet": "to_parquet", ".csv": "to_csv"}
 
 
 @click.command(epilog="Example: recsys export recommendations top10.parquet -n 10")
-@click.argument("what", type=click.Choice(("interactions", "recommendations", "embeddings")))
+@click.argument("what", type=click.Choice(("interactions", "recommendations", "embeddings", "groups")))
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("-n", "n", type=click.IntRange(1, 500), default=10, show_default=True, help="Items a user.")
 @click.option("--model", help="Which live model; by default the configured one.")
 @click.pass_obj
 def command(session: Session, what: str, path: Path, n: int, model: str | None) -> None:
-    """Write WHAT to PATH (.parquet or .csv): raw interactions, every user's list, or item embeddings."""
+    """Write WHAT to PATH (.parquet or .csv): raw interactions, every user's list, item embeddings, or groups of people
+    with similar interests."""
     if path.suffix not in WRITERS:
         raise SettingError(f"cannot write {path.suffix or 'a file without an ending'}", do="use .parquet or .csv")
     if not path.parent.is_dir():
         raise DataError("there is no such folder", where=str(path.parent), do="make it first")
-    frame = {"interactions": _interactions, "recommendations": _recommendations, "embeddings": _embeddings}[what](
-        session, n, model
-    )
+    makers = {
+        "interactions": _interactions,
+        "recommendations": _recommendations,
+        "embeddings": _embeddings,
+        "groups": _groups,
+    }
+    frame = makers[what](session, n, model)
     partial = path.with_name(f".{path.name}.partial")  # a reader never meets half a file
     if path.suffix == ".csv":
         frame.to_csv(partial, index=False)
@@ -73,3 +79,25 @@ def _embeddings(session: Session, n: int, model: str | None) -> pd.DataFrame:
     frame = pd.DataFrame(vectors, columns=[f"d{number}" for number in range(vectors.shape[1])])
     frame.insert(0, "item", bundle.items.ids)
     return frame
+
+
+def _groups(session: Session, n: int, model: str | None) -> pd.DataFrame:
+    """user, group, name, similarity, runner_up: everybody with a history, by the live model's bottleneck."""
+    from recsys.groups import similar_people
+    from recsys.groups.export import about, groups_frame
+
+    registry = session.registry()
+    bundle = registry.load(registry.live().version(model or session.settings.default_model))
+    grouping: Any = bundle.model
+    if not hasattr(grouping, "encode"):
+        raise SettingError(
+            f"model '{bundle.card['model']}' has no bottleneck to group people by", do="use --model autoencoder or svd"
+        )
+    data, catalogue = histories(session, bundle), catalogue_of_store(session.store())
+    found = similar_people(
+        grouping, data.matrix, data.users.ids.tolist(), bundle.items, catalogue, session.settings.seed
+    )
+    say(about(found))
+    for group in found.groups:
+        say(f"{group.name}: {group.words}")
+    return groups_frame(found)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from api.cli.known import catalogue_of, catalogue_of_store
 from api.cli.output import say
 from api.cli.session import Session
 from recsys.errors import DataError
 from recsys.feedback import EventRule, FeedbackWeights
 
 if TYPE_CHECKING:
-    from data.records import ItemRecord, UserRecord
     from recsys.evaluation.catalogue import Catalogue
     from recsys.evaluation.split import Split
     from recsys.interactions import Interactions
@@ -103,7 +103,7 @@ class Question:
         from data import readers
 
         if self.train is None and self.interactions is None:
-            return _of_store(session)
+            return catalogue_of_store(session.store())
         beside = Path(self.interactions or self.train or "")
         items = readers.read_items(Path(self.items)) if self.items else readers.items_of(beside)
         users = readers.read_users(Path(self.users)) if self.users else readers.users_of(beside)
@@ -120,34 +120,6 @@ class Question:
             return FeedbackWeights({str(label): rule for label in data.event.labels})
         rules = {name: EventRule(**rule) for name, rule in (self.events or {}).items()}
         return FeedbackWeights(rules, self.half_life_days) if rules else FeedbackWeights()
-
-
-def catalogue_of(items: Iterable[ItemRecord], users: Iterable[UserRecord]) -> Catalogue:
-    """From ItemRecords and UserRecords; of attributes, those whose values are text, numbers or truth values."""
-    from recsys.evaluation.catalogue import Catalogue
-
-    described = list(items)
-    return Catalogue(
-        titles={one.id: one.title for one in described if one.title},
-        categories={one.id: tuple(one.categories) for one in described if one.categories},
-        items={one.id: _plain(one.attributes) for one in described},
-        users={one.id: _plain(one.attributes) for one in users},
-    )
-
-
-def _of_store(session: Session) -> Catalogue:
-    store, page = session.store(), 10_000
-    items: list[ItemRecord] = []
-    users: list[UserRecord] = []
-    while part := store.list_items(len(items), page):
-        items += part
-    while people := store.list_users(len(users), page):
-        users += people
-    return catalogue_of(items, users)
-
-
-def _plain(attributes: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in attributes.items() if isinstance(value, str | int | float)}
 
 
 def _each_labelled(splits: list[Split]) -> list[Split]:

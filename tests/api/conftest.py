@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from flask.testing import FlaskClient
 
 import migrations
 from api.app import create_app
+from api.cli import main
 from api.settings import Settings
 from data.records import ItemRecord
 from data.store import Store
@@ -116,3 +119,24 @@ def seeded_home(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
     yield client_of
     for client in clients.values():
         client.application.extensions["recsys"].store.close()
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Call the command line in an empty folder, with no settings from outside."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def call(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        captured = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return call

@@ -10,34 +10,12 @@ import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import pytest
 
 from api.cli import COMMANDS, cli, main
-
-
-class Outcome(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Call the command line in an empty folder, with no settings from outside."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-
-    def call(*arguments: str) -> Outcome:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        captured = capsys.readouterr()
-        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
-
-    return call
-
 
 LOG = "user,item,rating,timestamp\n" + "".join(
     f"{user},{item},{5 if (u + i) % 2 == 0 else 1},{1_700_000_000 + 60 * u + i}\n"
@@ -214,10 +192,11 @@ def test_an_evaluation_tunes_on_validation_data_alone_and_reports_it(
     """Until the models are compared, whoever looks at the test part fails the test."""
     from recsys.evaluation import protocols
     from recsys.evaluation import run as evaluation
+    from recsys.evaluation.split import Split
 
     touchable: list[bool] = []
 
-    class Guarded(protocols.Split):
+    class Guarded(Split):
         def __getattribute__(self, name: str) -> Any:
             if name in ("given", "hidden", "users"):
                 assert touchable, f"the test part was touched: {name}"
@@ -329,7 +308,7 @@ def test_a_tuning_under_torchrun_is_refused(run: Any, monkeypatch: pytest.Monkey
 # The commonest mistakes: each says what, where and what to do in at most three lines, and ends with its status.
 
 
-def three_lines(outcome: Outcome, status: int, *words: str) -> None:
+def three_lines(outcome: Any, status: int, *words: str) -> None:
     lines = outcome.err.strip().splitlines()
     errors = lines[next(n for n, line in enumerate(lines) if line.startswith("error: ")) :]
     assert outcome.status == status, outcome

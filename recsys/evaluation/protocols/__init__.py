@@ -5,6 +5,5 @@ from recsys.evaluation.protocols.leave_last_out import leave_last_out
 from recsys.evaluation.protocols.rolling import rolling
 from recsys.evaluation.protocols.strong import strong
 from recsys.evaluation.protocols.temporal import temporal
-from recsys.evaluation.split import Split
 
-__all__ = ["Split", "fixed", "leave_last_out", "rolling", "strong", "temporal"]
+__all__ = ["fixed", "leave_last_out", "rolling", "strong", "temporal"]
