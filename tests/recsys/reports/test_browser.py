@@ -108,6 +108,13 @@ def test_text_stands_out_from_its_ground_in_both_themes(shown):
     assert window.evaluate(CONTRAST) == []
 
 
+def test_on_paper_the_page_is_light_in_either_theme(shown):
+    window, *_ = shown
+    window.emulate_media(media="print")
+    assert window.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert window.evaluate(CONTRAST) == []
+
+
 def test_the_verdict_and_the_best_model_are_on_the_first_screen(shown):
     window, _, _, width = shown
     for selector in ("h1", ".status", ".facts b"):
