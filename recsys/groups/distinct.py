@@ -180,7 +180,10 @@ def _shares(rows: csr_matrix, of_items: csr_matrix) -> csr_matrix:
 
 
 def _more_in_group(shares: csr_matrix, group: np.ndarray, k: int) -> np.ndarray:
-    """(k, n_categories) one-sided p of Welch's z: a group's mean is no larger than the mean of the others."""
+    """(k, n_categories) one-sided p of Welch's z: a group's mean is no larger than the mean of the others.
+
+    Where nobody differs from their own side, as when a group takes nothing else, the spread is everybody's.
+    """
     inside = members(group, k)
     n = inside.getnnz(axis=1)[:, None].astype(np.float64)
     sums, squares = (inside @ shares).toarray(), (inside @ shares.power(2)).toarray()
@@ -192,7 +195,9 @@ def _more_in_group(shares: csr_matrix, group: np.ndarray, k: int) -> np.ndarray:
 
     here, error = mean_and_error(sums, squares, n)
     there, error_there = mean_and_error(sums.sum(axis=0) - sums, squares.sum(axis=0) - squares, others)
-    error = np.sqrt(error + error_there)
+    _, alike = mean_and_error(sums.sum(axis=0)[None], squares.sum(axis=0)[None], n.sum(keepdims=True))
+    pooled = alike * n.sum() * (1 / np.maximum(n, 1) + 1 / np.maximum(others, 1))
+    error = np.sqrt(np.where(error + error_there > 0, error + error_there, pooled))
     z = np.divide(here - there, error, out=np.zeros_like(here), where=error > 0)
     return np.where((n > 1) & (others > 1), ndtr(-z), 1.0)
 

@@ -215,3 +215,19 @@ def test_the_age_of_items_is_not_told_where_it_is_much_the_same_or_hardly_known(
     taken[:50, :20], taken[50:, 20:] = 1, 1
     rare = Catalogue(items={f"i{n}": {"year": str(1950 + n)} for n in range(0, 40, 3)})
     assert quantities(halves(taken, group), index, rare) == [[], []]
+
+
+def test_a_category_that_is_all_a_group_takes_is_told_though_nobody_in_it_differs():
+    taken = np.kron(np.eye(2), np.ones((30, 12)))  # thirty people of each taste, each with all of theirs and no other
+    catalogue = Catalogue(categories={f"i{k}": ("Horror" if k < 12 else "Comedy",) for k in range(24)})
+    index = Index.of([f"i{k}" for k in range(24)])
+    found = distinct.categories(halves(taken, np.repeat([0, 1], 30)), index, catalogue)
+    assert [[feature.name for feature in group] for group in found] == [["Horror"], ["Comedy"]]
+    assert found[0][0].lift == pytest.approx(2)
+
+
+def test_of_a_handful_of_people_even_that_is_not_told():
+    taken = np.kron(np.eye(2), np.ones((2, 12)))
+    catalogue = Catalogue(categories={f"i{k}": ("Horror" if k < 12 else "Comedy",) for k in range(24)})
+    index = Index.of([f"i{k}" for k in range(24)])
+    assert distinct.categories(halves(taken, np.repeat([0, 1], 2)), index, catalogue) == [[], []]
