@@ -76,12 +76,12 @@ def tuning_plan(trials: int | None, seconds: float | None, metric: str | None) -
         return None
     if "TORCHELASTIC_RUN_ID" in os.environ:
         raise click.UsageError("--tune runs in one process: tune first, then train what it prints under torchrun")
-    from recsys.evaluation.metrics import metric as known_metric
+    from recsys.evaluation.metrics import metric_to_choose_by
     from recsys.tuning.budget import DEFAULT_SECONDS, Budget
     from recsys.tuning.tune import METRIC
 
     limit = DEFAULT_SECONDS if seconds is None and not trials else seconds
-    return TuningPlan(Budget(limit, trials or None), known_metric(metric or METRIC).name)
+    return TuningPlan(Budget(limit, trials or None), metric_to_choose_by(metric or METRIC).name)
 
 
 def tuned(

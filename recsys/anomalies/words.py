@@ -59,8 +59,12 @@ def reasons(
     rows, own = evidence.rows, evidence.own
     lengths = np.diff(rows.indptr)
     row = np.repeat(np.arange(rows.shape[0]), lengths)
-    low, low_usual = _counts(own > _TENTH, row, lengths, evidence.judged)
-    gained, gained_usual = _counts(own < evidence.common[rows.indices], row, lengths, evidence.judged)
+    low, low_usual = _typical((own > _TENTH).astype(np.float64), row, lengths, evidence.judged)
+    low, low_usual = np.rint(low * lengths), np.rint(low_usual * lengths)
+    down, down_usual = (np.exp(one) for one in _typical(np.log(own), row, lengths, evidence.judged))
+    up, up_usual = (
+        np.exp(one) for one in _typical(np.log(evidence.common[rows.indices] / own), row, lengths, evidence.judged)
+    )
     pushed = {items.number(one.item): one for one in shared}
     said: dict[int, tuple[str, ...]] = {}
     for person in np.flatnonzero(flagged):
@@ -69,11 +73,17 @@ def reasons(
         columns, signs = rows.indices[entries], evidence.signs[person]
         worst = columns[np.argsort(-own[entries], kind="stable")[:_NAMED]]
         named = ", ".join(catalogue.title(str(items.ids[column])) for column in worst)
+        badly = (
+            f"{low[person]:.0f} of {n} items are not in the first tenth of the list that the rest of this history leads "
+            f"to; typical of people with about {n} items: {low_usual[person]:.0f}"
+            if low[person] > low_usual[person]
+            else f"items come after {down[person]:.1%} of the list that the rest of this history leads to, in the "
+            f"geometric mean; typical of people with about {n} items: {down_usual[person]:.1%}"
+        )
         told = {
-            0: f"{low[person]} of {n} items are not in the first tenth of the list that the rest of this history leads "
-            f"to; typical of people with about {n} items: {low_usual[person]:.0f}; the least expected: {named}",
-            1: f"the rest of this history says hardly more about an item than its popularity does: {gained[person]} of "
-            f"{n} rank higher by it; typical: {gained_usual[person]:.0f}",
+            0: f"{badly}; the least expected: {named}",
+            1: "the rest of this history says little more about an item than its popularity does: it puts items "
+            f"{up[person]:.1f} times as far up as that; typical: {up_usual[person]:.1f} times",
         }
         sentences = [told[sign] for sign in np.argsort(-signs).tolist() if signs[sign] > _TELLING]
         others = int(evidence.twins.others[person])
@@ -107,9 +117,9 @@ def shared_items(rows: csr_matrix, flagged: np.ndarray, items: Index, catalogue:
     )
 
 
-def _counts(
-    true: np.ndarray, row: np.ndarray, lengths: np.ndarray, judged: np.ndarray
+def _typical(
+    values: np.ndarray, row: np.ndarray, lengths: np.ndarray, judged: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """((n,) how many entries of each row are true, (n,) how many of them are usual for its length)."""
-    counts = np.bincount(row[true], minlength=len(lengths))
-    return counts, usual(counts / np.maximum(lengths, 1), lengths, judged)[0] * lengths
+    """((n,) mean of the entries' values in each row, (n,) what is usual for that at its length)."""
+    mean = np.bincount(row, weights=values, minlength=len(lengths)) / np.maximum(lengths, 1)
+    return mean, usual(mean, lengths, judged)[0]

@@ -25,7 +25,16 @@ from recsys.models import config_of, create
 from recsys.recommender import FitOptions, Progress
 
 DEFAULT_METRICS = (
-    *("recall@20", "recall_capped@20", "recall_capped@50", "precision@20", "hit_rate@20", "map@20", "mrr", "ndcg@20"),
+    *(
+        "recall@20",
+        "recall_capped@20",
+        "recall_capped@50",
+        "precision@20",
+        "hit_rate@20",
+        "map@20",
+        "mrr@100",
+        "ndcg@20",
+    ),
     *("ndcg@100", "coverage@20", "gini@20", "novelty@20", "diversity@20", "popularity_lift@20"),
 )
 

@@ -18,12 +18,16 @@ ABOUT_A_MODEL = ("beats popularity", "models fitted", "scores differ")  # a mode
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """status: the worst of the checks. winner: the model with the best mean; text says whether that is sure."""
+    """status: the worst of the checks. winner: the model with the best mean; text says whether that is sure.
+
+    valid: no failed check says that the numbers are not what they seem; one that says a model is bad may have failed.
+    """
 
     status: Status
     text: str
     metric: str
     winner: str
+    valid: bool
 
 
 def verdict(
@@ -44,7 +48,7 @@ def verdict(
     elif warned:
         text += f" {_capital(_counted(warned, 'warning'))} to read first."
     status: Status = "fail" if failed else "warn" if warned else "ok"
-    return Verdict(status, text, metric, winner)
+    return Verdict(status, text, metric, winner, not invalid)
 
 
 def _ranking(
@@ -70,7 +74,7 @@ def _ranking(
         return f"{ranked[0]} is ahead with {figure}."
     gain = abs(found.difference)
     low, high = sorted((abs(found.low), abs(found.high)))
-    share = f", {gain / intervals[ranked[1]].mean:.1%}" if intervals[ranked[1]].mean > 0 else ""
+    share = f" ({gain / intervals[ranked[1]].mean:.1%})" if intervals[ranked[1]].mean > 0 else ""
     return (
         f"{ranked[0]} ranks best: {figure}, {gain:.4f}{share} above {ranked[1]}, the next "
         f"(paired 95% interval {low:.4f} to {high:.4f}, adjusted p {_p(found.p_adjusted)})."

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.evaluation.evaluate import hits_of
-from recsys.evaluation.metrics import metric
+from recsys.evaluation.metrics import metric_to_choose_by
 from recsys.recency import faded, of_rows
 from recsys.recommender import Holdout, top_n
 
@@ -25,7 +25,7 @@ class Judge:
     """
 
     def __init__(self, holdout: Holdout, name: str, seed: int) -> None:
-        self._metric = metric(name)
+        self._metric = metric_to_choose_by(name)
         asked = np.flatnonzero(np.diff(holdout.hidden.indptr))
         most = max(1, _MOST_SCORES // holdout.given.shape[1])
         if len(asked) > most:

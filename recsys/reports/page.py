@@ -20,6 +20,7 @@ STATUSES = {
     "warn": ("!", "Read with care"),
     "ok": ("✓", "Checks passed"),
 }
+A_MODEL_FAILED = "A model failed a check"  # the numbers stand
 _WORST_FIRST = ("fail", "warn", "ok")
 
 
@@ -32,16 +33,19 @@ def page(report: Mapping[str, Any]) -> str:
     found = {name: (title, make(seen)) for name, (title, make) in SECTIONS.items()}
     checks = sorted(report["checks"], key=lambda check: _WORST_FIRST.index(check["status"]))
     worst = checks[0]["status"] if checks else "warn"
+    verdict = {
+        "status": worst,
+        "valid": worst != "fail",
+        "text": f"{seen.first} has the best mean {seen.main} of those compared: {', '.join(seen.models)}.",
+        **(report.get("verdict") or {}),
+    }
     return (
         _environment()
         .get_template("page.html")
         .render(
             report=report,
-            verdict={
-                "status": worst,
-                "text": f"{seen.first} has the best mean {seen.main} of those compared: {', '.join(seen.models)}.",
-                **(report.get("verdict") or {}),
-            },
+            verdict=verdict,
+            said=A_MODEL_FAILED if verdict["status"] == "fail" and verdict["valid"] else STATUSES[verdict["status"]][1],
             statuses=STATUSES,
             checks=checks,
             sections={name: (title, given) for name, (title, given) in found.items() if given is not None},

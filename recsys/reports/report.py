@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -43,15 +44,16 @@ def as_report(
         "command": list(evaluation.command),
         "versions": versions(),
         "machine": machine(),
-        "device": evaluation.device,
+        "device": _resolved(evaluation.device),
         "seed": evaluation.seed,
         "seeds": list(dict.fromkeys(seeds)),
         "verdict": asdict(evaluation.verdict),
         "data": {**split.data, "span": span and [iso_time(moment) for moment in span]},
         "protocol": {
             "name": split.name,
-            "description": split.description,
+            "description": _description(evaluation),
             **split.facts,
+            "users": len({user for one in evaluation.splits for user in one.users}),
             "left_out": [asdict(one) for one in split.left_out],
             **({"tuning": dict(evaluation.tuning)} if evaluation.tuning is not None else {}),
         },
@@ -115,6 +117,23 @@ def _processor() -> str:
         lines = []
     named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return named or platform.processor() or platform.machine()
+
+
+def _description(evaluation: Evaluation) -> str:
+    """Who was asked about what; of several splits which they are, and the last in full."""
+    if len(evaluation.splits) == 1:
+        return evaluation.split.description
+    *others, last = [split.label for split in evaluation.splits]
+    return (
+        f"{len(evaluation.splits)} splits, {', '.join(others)} and {last}, their people pooled. Of the last: "
+        f"{evaluation.split.description}"
+    )
+
+
+def _resolved(device: str) -> str:
+    """Where "auto" trained: on CUDA only where torch, which some model loaded, has it."""
+    torch = sys.modules.get("torch")
+    return device if device != "auto" else "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
 
 
 def _model(evaluation: Evaluation, result: ModelResult) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsys.evaluation.metrics import metric
+from recsys.evaluation.metrics import metric_to_choose_by
 from recsys.recency import of_rows
 from recsys.recommender import FitOptions, Holdout
 from recsys.training.batches import Batch, DeviceRows
@@ -50,7 +50,7 @@ class Validation:
     def __init__(
         self, holdout: Holdout, device: torch.device, name: str = "ndcg@100", processes: Processes | None = None
     ) -> None:
-        self._metric = metric(name)
+        self._metric = metric_to_choose_by(name)
         self._processes = processes or Processes()
         self._given, self._hidden = (
             DeviceRows(holdout.given, device, holdout.attributes),

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from recsys import __version__
 from recsys.errors import DataError
-from recsys.evaluation.metrics import metric as known_metric
+from recsys.evaluation.metrics import metric_to_choose_by
 from recsys.evaluation.split import Split
 from recsys.matrix import Index
 from recsys.models import config_of, create, model_class
@@ -50,7 +50,7 @@ def tune(
     Raises SettingError for an unknown model, setting or metric; DataError for held-out rows without anything hidden and
     for a journal that cannot be used; AlreadyRunning; TrainingError when the first trial cannot be trained.
     """
-    known_metric(metric)
+    metric_to_choose_by(metric)
     start, fixed = dict(start or {}), dict(fixed or {})
     begin = config_of(create(name, **{**start, **fixed}))
     useless = {"recency"} if holdout.order is None else set()

@@ -35,7 +35,7 @@ def said(comparisons, checks=FINE, means=MEANS):
 def test_a_sure_winner_is_named_with_figure_gain_interval_and_p():
     found = said(compared())
     assert (found.status, found.winner, found.metric) == ("ok", "deep", "ndcg@100")
-    for part in ("deep ranks best", "0.4500", "0.4400 to 0.4600", "0.0200", "4.7%", "above als", "0.0150 to 0.0250"):
+    for part in ("deep ranks best", "0.4500", "0.4400 to 0.4600", "0.0200 (4.7%) above als", "0.0150 to 0.0250"):
         assert part in found.text
 
 
@@ -52,8 +52,10 @@ def test_models_that_cannot_be_told_apart_are_said_to_be_and_what_would_go_unsee
 
 
 def test_a_failed_check_is_the_headline():
-    found = said(compared(), [*FINE, Check("hidden stays hidden", "fail", "9 of 90 hidden interactions are also given")])
-    assert found.status == "fail"
+    found = said(
+        compared(), [*FINE, Check("hidden stays hidden", "fail", "9 of 90 hidden interactions are also given")]
+    )
+    assert (found.status, found.valid) == ("fail", False)
     assert found.text.startswith("Do not use these numbers")
     assert "9 of 90" in found.text
 
@@ -66,7 +68,7 @@ def test_of_several_failed_checks_the_headline_says_how_many():
 def test_a_model_that_popularity_beats_is_the_headline_but_the_ranking_still_stands():
     check = Check("beats popularity", "fail", "als minus popularity, ndcg@100: -0.0100 (-0.0150 to -0.0050)")
     found = said(compared(), [*FINE, check])
-    assert found.status == "fail"
+    assert (found.status, found.valid) == ("fail", True)
     assert found.text.startswith("Als minus popularity")
     assert "deep ranks best" in found.text
 
@@ -81,7 +83,7 @@ def test_warnings_are_counted_in_the_headline():
 def test_the_gain_is_told_as_a_gain_whichever_way_the_pair_was_subtracted(gap):
     means = {"a": 0.4 + max(gap, 0), "b": 0.4 + max(-gap, 0)}
     text = said(compared(means=means), means=means).text
-    assert "0.0200, 5.0% above" in text
+    assert "0.0200 (5.0%) above" in text
     assert "0.0150 to 0.0250" in text
 
 

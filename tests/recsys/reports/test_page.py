@@ -103,10 +103,19 @@ def test_failed_checks_come_first_and_the_headline_says_so():
         "status": "fail",
         "detail": "37 interactions come after the time asked about",
     }
-    report["verdict"] |= {"status": "fail", "text": "The split leaks: no number here means what it says."}
+    report["verdict"] |= {"status": "fail", "valid": False, "text": "The split leaks: no number means what it says."}
     text = page(report)
     assert text.index("Do not rely on these numbers") < text.index("The split leaks") < text.index("failed: time")
     assert text.index("failed: time") < text.index("warning: yardstick") < text.index("ok: users apart")
+
+
+def test_where_only_a_model_failed_the_page_does_not_call_the_numbers_wrong():
+    report = world(60)
+    report["checks"].append({"name": "beats popularity", "status": "fail", "detail": "svd minus popularity: -0.01"})
+    report["verdict"] |= {"status": "fail", "valid": True}
+    text = page(report)
+    assert "A model failed a check" in text
+    assert "Do not rely on these numbers" not in text
 
 
 def test_a_page_takes_nothing_from_outside_and_runs_nothing(text, read):

@@ -45,6 +45,7 @@ def world(items: int = 600) -> dict[str, Any]:
             "difference of 0.003 is within what chance gives. One check warns.",
             "metric": "ndcg@100",
             "winner": "autoencoder",
+            "valid": True,
         },
         "data": {
             "sha256": "9f2c" * 16,
