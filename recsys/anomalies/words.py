@@ -74,8 +74,8 @@ def reasons(
         worst = columns[np.argsort(-own[entries], kind="stable")[:_NAMED]]
         named = ", ".join(catalogue.title(str(items.ids[column])) for column in worst)
         badly = (
-            f"{low[person]:.0f} of {n} items are not in the first tenth of the list that the rest of this history leads "
-            f"to; typical of people with about {n} items: {low_usual[person]:.0f}"
+            f"{low[person]:.0f} of {n} items are not in the first tenth of the list that the rest of this history "
+            f"leads to; typical of people with about {n} items: {low_usual[person]:.0f}"
             if low[person] > low_usual[person]
             else f"items come after {down[person]:.1%} of the list that the rest of this history leads to, in the "
             f"geometric mean; typical of people with about {n} items: {down_usual[person]:.1%}"

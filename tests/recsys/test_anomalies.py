@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
@@ -110,6 +112,17 @@ def test_reasons_name_items_nobody_expected_and_what_is_typical(planted: tuple[c
     worst = rows.indices[entries][np.argmax(found.places[entries])]
     assert f"the least expected: Title {ITEMS.ids[worst]}" in said
     assert set(found.reasons) == set(np.flatnonzero(found.flagged).tolist())
+
+
+def test_what_a_reason_counts_is_on_the_strange_side_of_what_is_typical(planted: tuple[csr_matrix, Anomalies]) -> None:
+    said = [one for reasons in planted[1].reasons.values() for one in reasons]
+    number = r"([\d.]+)"
+    downs = [re.match(rf"{number} of \d+ items are not .* items: {number};", one) for one in said]
+    ups = [re.search(rf"{number} times as far up as that; typical: {number} times", one) for one in said]
+    assert sum(map(bool, downs)) >= 20
+    assert sum(map(bool, ups)) >= 10
+    assert all(float(found[1]) > float(found[2]) for found in downs if found)
+    assert all(float(found[1]) <= float(found[2]) for found in ups if found)
 
 
 def test_an_item_that_all_made_up_profiles_push_is_named() -> None:
