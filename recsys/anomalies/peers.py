@@ -19,8 +19,8 @@ SHARE = 0.2  # of all people are somebody's peers: the fifth whose lengths are n
 _FEWEST = 50
 _LOOKED_AT = 2000  # of them, evenly spaced: a median of more says no more
 _FROM, _TO = 0.75, 0.9  # quantiles that the tail is continued from: above, what is looked for may lie
-_SUSPECT = 0.02  # one-sided probability below which somebody is no reference in the next pass
-_PASSES = 4
+_SUSPECT = 0.05  # one-sided probability below which somebody is no reference in the next pass
+_PASSES = 8
 _DEVIATION = 1.4826  # of the normal distribution in units of its median absolute deviation
 
 
