@@ -38,7 +38,8 @@ def test_the_wheel_ships_the_migrations_the_sample_and_the_pages_but_no_tests(wh
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.startswith("migrations/versions/0") for name in names)
     assert any(name.startswith("data/sample/") and not name.endswith(".py") for name in names)
-    assert any(name.startswith("api/pages/templates/") for name in names)
+    for package in ("api/pages", "recsys/reports", "recsys/anomalies"):
+        assert any(name.startswith(f"{package}/templates/") for name in names), package
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"api", "data", "migrations", "recsys"}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from api.cli.known import histories
 from api.cli.output import FitProgress, json_option, print_json, print_table, say
 from api.cli.session import Session
 from recsys.errors import DataError, SettingError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from recsys.anomalies import Anomalies, Refit
     from recsys.evaluation.catalogue import Catalogue
-    from recsys.matrix import InteractionMatrix
     from recsys.recommender import Recommender
     from recsys.serving.bundle import ModelBundle
 
@@ -55,7 +55,7 @@ def command(
 
     registry = session.registry()
     bundle = registry.load(registry.live().version(model or session.settings.default_model))
-    data = _histories(session, bundle)
+    data = histories(session, bundle)
     catalogue = _titles(session, bundle)
     bars: list[FitProgress] = []
     found = find_anomalies(
@@ -113,23 +113,6 @@ def _check_file(out: Path) -> None:
         raise SettingError(f"cannot write {out.suffix or 'a file without an ending'}", do=f"use {', '.join(ENDINGS)}")
     if not out.parent.is_dir():
         raise DataError("there is no such folder", where=str(out.parent), do="make it first")
-
-
-def _histories(session: Session, bundle: ModelBundle) -> InteractionMatrix:
-    """Everybody's history, in the columns of the model."""
-    from scipy.sparse import csr_matrix
-
-    from recsys.matrix import InteractionMatrix
-
-    settings = session.settings
-    data = InteractionMatrix.build(session.store().interactions(), settings.weights)
-    columns = bundle.items.find(data.items.ids.tolist())
-    known = columns[data.matrix.indices] >= 0
-    row = data.matrix.tocoo().row[known]
-    shape = (len(data.users), len(bundle.items))
-    matrix = csr_matrix((data.matrix.data[known], (row, columns[data.matrix.indices[known]])), shape=shape)
-    matrix.sort_indices()
-    return InteractionMatrix(matrix, data.users, bundle.items)
 
 
 def _titles(session: Session, bundle: ModelBundle) -> Catalogue:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import json_option, print_json, print_table
+from api.cli.output import json_option, print_json, print_table, say
 from api.cli.session import Session
 from recsys.errors import DataError
 
@@ -163,7 +163,7 @@ def statistics(repeat: int, interactions: Path | None, min_value: float | None, 
 @click.option("--interactions", type=click.Path(path_type=Path), help="The genuine people, instead of the store's.")
 @click.option("--min-value", type=float, help="Count an interaction as liked when its value is at least this.")
 @click.option("--min-user", type=click.IntRange(1), default=5, show_default=True, help="Leave out shorter histories.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the plot and the numbers.")
+@click.option("--out", type=click.Path(path_type=Path), help="File for the plot, .svg or .png.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of everything (RECSYS_SEED, 0).")
 @device_option
 @json_option
@@ -180,9 +180,9 @@ def attacks(
 ) -> None:
     """Made-up profiles that push an item: what they do to its place in lists, and whether `anomalies` finds them."""
     session.flags |= {"device": device, "seed": seed}
-    benchmark = _benchmark("attacks")
+    benchmark = _benchmark("attacks.drill")
     matrix = _question(session, interactions, min_value, min_user).matrix(session)
-    result = benchmark.main(matrix, seed=session.settings.seed, device=session.settings.device, out=out)
+    result = benchmark.main(matrix, seed=session.settings.seed, device=session.settings.device, tell=say, out=out)
     _show(result, benchmark.tables(result), as_json)
 
 

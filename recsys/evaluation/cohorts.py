@@ -43,7 +43,10 @@ def cohorts(splits: Sequence[Split], catalogue: Catalogue, asked: Sequence[str] 
     SettingError for an attribute that the catalogue does not have.
     """
     check_asked(asked, catalogue)
-    found = [by_history_length(splits), by_item_popularity(splits), by_recency(splits)]
+    found = [by_history_length(splits), by_item_popularity(splits)]
+    recency = by_recency(splits)
+    if len(recency.groups) > 1:  # where all are of one day nothing is told
+        found.append(recency)
     for name in dict.fromkeys(asked):
         found += by_attribute(splits, catalogue, name)
     return [cohort for cohort in found if cohort.groups]

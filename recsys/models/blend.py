@@ -45,13 +45,13 @@ class Blend:
         return asdict(self)
 
     def state(self) -> np.ndarray:
-        """(2,) float64: share and temperature, NaN for none."""
-        return np.array([self.share, np.nan if self.temperature is None else self.temperature])
+        """(2,) float64: share and temperature, 0 for none: a bundle holds finite numbers only."""
+        return np.array([self.share, self.temperature or 0.0])
 
     @classmethod
     def restore(cls, state: np.ndarray) -> Self:
         share, temperature = state.tolist()
-        return cls(share, None if np.isnan(temperature) else temperature)
+        return cls(share, temperature or None)
 
     def __call__(self, linear: np.ndarray, deep: np.ndarray) -> np.ndarray:
         """(rows, n_items) float32 from the scores of both paths."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 SHOWN = ("recall@20", "recall_capped@20", "recall_capped@50", "ndcg@20", "ndcg@100", "coverage@20")  # on a terminal
 _LIBRARIES = ("numpy", "scipy", "torch", "implicit")
+_FIRST_DATE = 31_536_000_000_000  # microseconds: 1971
 _MOST_STEPS = 200  # of a learning curve
 
 
@@ -33,7 +34,7 @@ def as_report(
     """The report of the contract, ready for JSON, and all that the page shows.
 
     sections: as `recsys.reports.further.further` makes them; recipe: plain values, what it takes to run it again.
-    span: [earliest, latest] in ISO 8601, or None when not known.
+    span: [earliest, latest] in ISO 8601, or None when not known, or when times are places in an order.
     """
     split = evaluation.split
     span = split.data.get("span")
@@ -48,7 +49,7 @@ def as_report(
         "seed": evaluation.seed,
         "seeds": list(dict.fromkeys(seeds)),
         "verdict": asdict(evaluation.verdict),
-        "data": {**split.data, "span": span and [iso_time(moment) for moment in span]},
+        "data": {**split.data, "span": [iso_time(moment) for moment in span] if span and _dated(span) else None},
         "protocol": {
             "name": split.name,
             "description": _description(evaluation),
@@ -117,6 +118,11 @@ def _processor() -> str:
         lines = []
     named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return named or platform.processor() or platform.machine()
+
+
+def _dated(span: Sequence[int]) -> bool:
+    """Are these moments, not places in an order (1, 2, 3, ... read as seconds after 1970)?"""
+    return span[1] >= _FIRST_DATE
 
 
 def _description(evaluation: Evaluation) -> str:

@@ -109,6 +109,7 @@ def test_a_blend_survives_its_state_and_its_settings(blend):
     assert Blend.restore(blend.state()) == blend
     assert Blend.of(blend.settings()) == blend
     assert blend.state().dtype == np.float64
+    assert np.isfinite(blend.state()).all()  # or no bundle takes it
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,11 @@ def test_the_span_of_the_data_is_told_in_iso_8601(evaluation):
     assert as_report(evaluation)["data"]["span"] is None
 
 
+def test_places_in_an_order_are_no_dates(evaluation):
+    split = replace(evaluation.split, data={**evaluation.split.data, "span": [1_000_000, 2_300_000_000]})
+    assert as_report(replace(evaluation, splits=[split]))["data"]["span"] is None
+
+
 @pytest.fixture(scope="module")
 def pooled(split):
     """Two seeds of one question, of which the second asks partly the same people."""
