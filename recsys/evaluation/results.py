@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from recsys.evaluation.catalogue import Catalogue
 from recsys.evaluation.checks import Check
@@ -15,14 +16,29 @@ from recsys.evaluation.evaluate import PerUser
 from recsys.evaluation.split import Split
 from recsys.evaluation.statistics import Interval
 from recsys.evaluation.verdict import Verdict
-from recsys.recommender import Progress, Recommender
+from recsys.recommender import Progress
+
+
+class Coder(Protocol):
+    """A model with a bottleneck, or what is left of one: it can say where a history and an item are."""
+
+    def encode(self, rows: csr_matrix) -> np.ndarray: ...
+    def item_vectors(self) -> np.ndarray | None: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """One model on one split. peak_memory: bytes the fit needed beyond what the process held; None: nobody can tell."""
+    """One model on one split; the model itself is let go, for several of them may not fit into memory.
 
-    model: Recommender
+    config: what it was, choices included. coder: what is left of a model with a bottleneck, enough for codes and item
+    vectors; None for the others, and for splits before the last. parameters, bytes: of its state. peak_memory: bytes
+    that the fit needed beyond what the process held; None: nobody can tell.
+    """
+
+    config: Mapping[str, Any]
+    coder: Coder | None
+    parameters: int
+    bytes: int
     seconds: float
     peak_memory: int | None
     steps: Sequence[Progress]
@@ -33,24 +49,18 @@ class Fit:
 class ModelResult:
     """One model's part of an evaluation.
 
-    config: what it was in the last split, choices included; settings: what was asked for. fits: one a split.
-    intervals: metric -> mean and 95% interval over the people of all splits.
+    settings: what was asked for. fits: one a split. intervals: metric -> mean and 95% interval over the people of all
+    splits.
     """
 
-    config: Mapping[str, Any]
     settings: Mapping[str, Any]
     fits: Sequence[Fit]
     intervals: Mapping[str, Interval]
 
     @property
-    def model(self) -> Recommender:
-        """As fitted on the last split."""
-        return self.fits[-1].model
-
-    @property
-    def per_user(self) -> PerUser:
-        """Of the last split."""
-        return self.fits[-1].per_user
+    def last(self) -> Fit:
+        """On the last split."""
+        return self.fits[-1]
 
     @property
     def fit_seconds(self) -> float:

@@ -98,7 +98,8 @@ def compare(
             shown = f"{name} ({split.label})" if split.label else name
             told = _Recorded(watch(shown) if watch is not None else None)
             try:
-                fits.setdefault(name, []).append(_fit(name, settings, split, names, catalogue, device, told))
+                fit = _fit(name, settings, split, names, catalogue, device, told)
+                fits.setdefault(name, []).append(fit if split is splits[-1] else replace(fit, coder=None))
             except (RecsysError, MemoryError, FloatingPointError, np.linalg.LinAlgError) as error:
                 failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
             told.close()
@@ -109,10 +110,7 @@ def compare(
     looks = None if earlier is None else earlier(splits)
     per_user = {name: [fit.per_user for fit in found] for name, found in fits.items()}
     found_intervals = _intervals(per_user, names, seed, people)
-    results = {
-        name: ModelResult(config_of(found[-1].model), dict(models[name]), found, found_intervals[name])
-        for name, found in fits.items()
-    }
+    results = {name: ModelResult(dict(models[name]), found, found_intervals[name]) for name, found in fits.items()}
     comparisons = _comparisons(results, per_user_names(names), seed, people)
     checks = [
         *_worst([check_split(split, looks) for split in splits], splits),
@@ -178,7 +176,17 @@ def _fit(
         model.fit(split.train, FitOptions(device, split.seed, split.validation, told))
     seconds = time.perf_counter() - started
     per_user = evaluate(model, split, metrics, catalogue=catalogue)
-    return Fit(model, seconds, memory.grown, told.steps, per_user)
+    arrays = list(model.state().values())
+    return Fit(
+        config=config_of(model),
+        coder=model.coder() if hasattr(model, "coder") else None,
+        parameters=int(sum(array.size for array in arrays)),
+        bytes=int(sum(array.nbytes for array in arrays)),
+        seconds=seconds,
+        peak_memory=memory.grown,
+        steps=told.steps,
+        per_user=per_user,
+    )
 
 
 def _intervals(

@@ -76,6 +76,10 @@ class Autoencoder:
         self._check(rows)
         return encode(self.config, self._arrays, rows, centred(self._arrays, attributes, rows.shape[0]))
 
+    def coder(self) -> Self:
+        """What of the model makes codes and item vectors: all but the linear path, which is most of its size."""
+        return type(self)(self.config).restore(self._arrays)
+
     def sample(
         self,
         n: int,

@@ -73,6 +73,10 @@ class SVD:
         """(rows, factors) float32: the code of each history, x V."""
         return rows.astype(np.float32, copy=False) @ self._vectors
 
+    def coder(self) -> Self:
+        """What of the model makes codes and item vectors: all of it."""
+        return self
+
     def item_vectors(self) -> np.ndarray | None:
         """V times its singular values: the cosine of two rows is that of the items' columns, seen through the code."""
         return None if self._vectors is None else self._vectors * self._values

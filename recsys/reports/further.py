@@ -12,13 +12,13 @@ from recsys.evaluation.cohorts import as_cohorts
 from recsys.groups import similar_people
 from recsys.groups.export import as_groups
 from recsys.models import create
-from recsys.recommender import FitOptions, Progress, Recommender
+from recsys.recommender import FitOptions, Progress
 from recsys.reports.bottlenecks import bottlenecks
 from recsys.reports.examples import examples
 from recsys.reports.maps import item_maps
 
 if TYPE_CHECKING:
-    from recsys.evaluation.results import Evaluation
+    from recsys.evaluation.results import Coder, Evaluation
 
 
 def further(
@@ -61,7 +61,7 @@ def further(
     return found
 
 
-def _maps(evaluation: Evaluation, deep: Recommender) -> dict[str, Any] | None:
+def _maps(evaluation: Evaluation, deep: Coder) -> dict[str, Any] | None:
     """Of the autoencoder's item vectors and the SVD's, fitted for this where it was not among the models."""
     split = evaluation.split
     svd = _first(evaluation, "svd") or create("svd").fit(split.train, FitOptions(seed=evaluation.seed))
@@ -71,6 +71,6 @@ def _maps(evaluation: Evaluation, deep: Recommender) -> dict[str, Any] | None:
     return item_maps(known, split.items, popularity, evaluation.catalogue, evaluation.seed)
 
 
-def _first(evaluation: Evaluation, name: str) -> Any:
-    """The first of the models that is of this kind, whatever its preset; None without."""
-    return next((result.model for key, result in evaluation.models.items() if key.partition(":")[0] == name), None)
+def _first(evaluation: Evaluation, name: str) -> Coder | None:
+    """What is left of the first of the models that is of this kind, whatever its preset; None without."""
+    return next((result.last.coder for key, result in evaluation.models.items() if key.partition(":")[0] == name), None)

@@ -143,16 +143,15 @@ def _resolved(device: str) -> str:
 
 
 def _model(evaluation: Evaluation, result: ModelResult) -> dict[str, Any]:
-    arrays = result.model.state().values()
     return {
-        "config": dict(result.config),
+        "config": dict(result.last.config),
         "settings": dict(result.settings),
         "seconds": {"fit": round(result.fit_seconds, 3), "score": round(result.score_seconds, 3)},
-        "parameters": int(sum(array.size for array in arrays)),
-        "bytes": int(sum(array.nbytes for array in arrays)),
+        "parameters": result.last.parameters,
+        "bytes": result.last.bytes,
         "peak_memory": result.peak_memory,
         "metrics": {one: asdict(found) for one, found in result.intervals.items() if math.isfinite(found.mean)},
-        "curve": _curve(result.fits[-1].steps),
+        "curve": _curve(result.last.steps),
         "cutoffs": cutoffs(
             evaluation.splits, [fit.per_user for fit in result.fits], evaluation.seed, evaluation.persons
         ),

@@ -135,6 +135,15 @@ def test_alike_items_have_alike_vectors(model):
     np.testing.assert_array_equal(alike.argmax(axis=1) % 2, np.arange(N_ITEMS) % 2)
 
 
+def test_what_makes_codes_does_so_without_the_rest(model, board):
+    if not hasattr(model, "encode"):
+        assert not hasattr(model, "coder")
+        return
+    left = model.coder()
+    np.testing.assert_array_equal(left.encode(board), model.encode(board))
+    np.testing.assert_array_equal(left.item_vectors(), model.item_vectors())
+
+
 def test_a_config_survives_json(name, model):
     again = create(name, **json.loads(json.dumps(config_of(model))))
     assert again.config == model.config

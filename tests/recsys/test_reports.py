@@ -98,7 +98,9 @@ def test_every_pair_of_models_is_compared_in_every_metric(evaluation):
 def test_a_model_is_judged_as_it_is_judged_alone(evaluation, split):
     alone = evaluate(create("als", factors=8).fit(split.train, FitOptions()), split, DEFAULT_METRICS)
     for metric in PER_USER:
-        np.testing.assert_allclose(evaluation.models["als"].per_user.values[metric], alone.values[metric], rtol=1e-12)
+        np.testing.assert_allclose(
+            evaluation.models["als"].last.per_user.values[metric], alone.values[metric], rtol=1e-12
+        )
 
 
 def test_whoever_watches_is_told_and_released(watched, evaluation):
@@ -204,6 +206,13 @@ def test_several_seeds_are_pooled_and_one_persons_rows_are_one_person(pooled):
     assert len(set(people.tolist())) == 300 - len(both) == pooled.models["als"].intervals["ndcg@5"].users
     each = [fit.per_user.values["ndcg@5"].mean() for fit in pooled.models["als"].fits]
     assert pooled.models["als"].intervals["ndcg@5"].mean == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_of_every_model_only_what_makes_codes_is_kept_and_only_of_the_last_split(split):
+    found = compare([split, replace(split, label="again")], {"svd": {"factors": 4}, "popularity": {}}, ["ndcg@5"])
+    assert [fit.coder is None for fit in found.models["svd"].fits] == [True, False]
+    assert [fit.coder for fit in found.models["popularity"].fits] == [None, None]
+    assert found.models["svd"].last.parameters == 30 * 4 + 4
 
 
 def test_every_seed_is_told_by_itself_and_its_rows_are_named(pooled, tmp_path):
