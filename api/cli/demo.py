@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from api.cli.evaluate import evaluate, report_of, show, write
+from api.cli.judging import evaluate, report_of, show, write
 from api.cli.output import print_ranked, print_table, program, say
 from api.cli.question import Question
 from api.cli.session import Session

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from api.cli.evaluate import evaluate
+from api.cli.judging import evaluate
 from api.cli.output import json_option, print_json, print_table, say
 from api.cli.question import Question
 from api.cli.session import Session

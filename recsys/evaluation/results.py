@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.evaluation.catalogue import Catalogue
 from recsys.evaluation.checks import Check
+from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.evaluate import PerUser
 from recsys.evaluation.split import Split
 from recsys.evaluation.statistics import Interval
@@ -80,26 +81,6 @@ class ModelResult:
     def values(self, metric: str) -> np.ndarray:
         """(rows,) a value a person and split, split after split."""
         return np.concatenate([fit.per_user.values[metric] for fit in self.fits])
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """a minus b in one metric, over the same people.
-
-    p: paired sign-flip; p_adjusted: Holm over the whole evaluation. detectable: the smallest true difference that would
-    be found on so many people four times in five.
-    """
-
-    a: str
-    b: str
-    metric: str
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_adjusted: float
-    detectable: float
-    users: int
 
 
 @dataclass(frozen=True, eq=False)

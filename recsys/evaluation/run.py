@@ -14,10 +14,11 @@ import numpy as np
 from recsys.errors import RecsysError, SettingError, TrainingError
 from recsys.evaluation.catalogue import Catalogue
 from recsys.evaluation.checks import Check, check_metrics, check_results, check_split
+from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.evaluate import PerUser, evaluate
 from recsys.evaluation.memory import PeakMemory
 from recsys.evaluation.metrics import check_known, metric, per_user_names, total_names
-from recsys.evaluation.results import Comparison, Evaluation, Fit, ModelResult, persons
+from recsys.evaluation.results import Evaluation, Fit, ModelResult, persons
 from recsys.evaluation.split import Split
 from recsys.evaluation.statistics import Interval, detectable, holm, intervals, sign_flip
 from recsys.evaluation.verdict import verdict

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from recsys.evaluation.checks import Check, Status
+from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.statistics import Interval
-
-if TYPE_CHECKING:
-    from recsys.evaluation.results import Comparison
 
 LEVEL = 0.05
 ABOUT_A_MODEL = ("beats popularity", "models fitted", "scores differ")  # a model is bad then, not a number

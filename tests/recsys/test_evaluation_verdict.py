@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recsys.evaluation.checks import Check
-from recsys.evaluation.results import Comparison
+from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.statistics import Interval
 from recsys.evaluation.verdict import verdict
 
