@@ -75,8 +75,8 @@ def results_of(results=GOOD, configs=TUNED):
 
 def test_a_clean_evaluation_passes_every_check(split):
     checks = [*check_split(split), *results_of()]
-    assert len(checks) == 13
-    assert {check.status for check in checks} == {"ok"}
+    assert len(checks) == 14
+    assert {check.name for check in checks if check.status != "ok"} == {"enough people"}
     assert all(check.detail and "\n" not in check.detail for check in checks)
 
 
@@ -141,7 +141,15 @@ def test_equal_scores_warn_and_constant_scores_fail(ties, status):
 
 
 def test_a_clean_cut_in_time_passes_every_check(timed):
-    assert {check.status for check in check_split(timed, earlier=0)} == {"ok"}
+    assert [check.name for check in check_split(timed, earlier=0) if check.status != "ok"] == ["enough people"]
+
+
+@pytest.mark.parametrize(("people", "status"), [(99, "warn"), (100, "ok")])
+def test_few_people_are_said_to_be_few(people, status):
+    ones = csr_matrix(np.ones((people, 2), dtype=np.float32))
+    users = tuple(f"u{k}" for k in range(people))
+    split = Split("strong", ones, ones, ones, Index.of(["x", "y"]), users, None, {}, train_users=users)
+    assert the(check_split(split), "enough people").status == status
 
 
 def test_a_cut_in_time_with_the_future_in_training_fails(timed):

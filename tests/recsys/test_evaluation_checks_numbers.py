@@ -36,14 +36,27 @@ def the(checks: list[Check], name: str) -> Check:
     return found
 
 
+BEYOND = ["coverage@20", "gini@10", "novelty@20", "diversity@5", "popularity_lift@20", "calibration@20"]
 NAMES = ["recall@20", "recall_capped@50", "precision@10", "ndcg@100", "map@5", "mrr", "mrr@10", "hit_rate@1"]
 
 
 def test_the_metrics_are_what_their_names_say():
-    (check,) = check_metrics([*NAMES, "coverage@20"])
+    (check,) = check_metrics([*NAMES, *BEYOND])
     assert check.status == "ok"
-    assert all(name in check.detail for name in NAMES)
-    assert check.detail.endswith("no case by hand: coverage@20")
+    assert all(name in check.detail for name in (*NAMES, *BEYOND))
+    assert {name.partition("@")[0] for name in (*NAMES, *BEYOND)} == set(metrics.METRICS)
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_a_swapped_metric_of_lists_fails_by_name(monkeypatch, name):
+    family = name.partition("@")[0]
+    for other, known in metrics.METRICS.items():
+        if other != family and known.kind == metrics.METRICS[family].kind:
+            with monkeypatch.context() as patch:
+                patch.setitem(metrics.METRICS, family, known)
+                (check,) = check_metrics(["ndcg@5", name])
+                assert check.status == "fail", other
+                assert name in check.detail
 
 
 @pytest.mark.parametrize("name", NAMES)

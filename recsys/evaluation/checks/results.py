@@ -92,6 +92,8 @@ def _ties(results: Mapping[str, PerUser]) -> list[Check]:
     checks = []
     for name, result in results.items():
         status = graded(result.ties, 0.1, 0.5)
+        if name == "popularity" and status == "fail":
+            status = "warn"  # it counts people, and many items have as many
         detail = f"{name}: {result.ties:.1%} of neighbours in the lists have equal scores"
         checks.append(Check("scores differ", status, detail))
     return checks
