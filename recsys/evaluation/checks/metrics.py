@@ -38,7 +38,7 @@ _LISTS = np.array([[1, 2], [0, 1], [1, -1]], dtype=np.int32)
 _GIVEN = csr_matrix(np.array([[1, 0, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]], dtype=np.float32))
 
 # By hand: the items were taken by 4, 2, 1 and 0 of four. Diversity of the second list: 1 - 2 / sqrt(4 x 2). Calibration
-# of the first: the history is all of genre 0, the list a quarter, ln 1 / (.99 x .25 + .01); nothing in common: ln 1 / .01.
+# of the first: the history is all of genre 0, the list a quarter, ln 1 / (.99 x .25 + .01); nothing common: ln 1 / .01.
 _OF_LISTS = {
     "novelty": {1: (1.0, 0.0, 1.0), 2: (1.5, 0.5, 1.0)},
     "diversity": {1: (np.nan, np.nan, np.nan), 2: (1.0, 0.2928932188, np.nan)},
