@@ -24,7 +24,7 @@ class Finding:
 
 def same_place(written: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between where two reports were made, in words; empty: every digit should be the same."""
-    found = []
+    found = [] if written["device"] == now["device"] else [f"device: {written['device']} then, {now['device']} now"]
     for part in ("versions", "machine"):
         for key in sorted({*written.get(part, {}), *now.get(part, {})}):
             before, after = written.get(part, {}).get(key), now.get(part, {}).get(key)

@@ -10,12 +10,13 @@ from recsys.reports.earlier import earlier_looks
 from recsys.reports.verify import differences, same_place
 
 
-def report(mean=0.4, models=("als",), versions=None, metric="ndcg@100"):
+def report(mean=0.4, models=("als",), versions=None, metric="ndcg@100", device="cpu"):
     found = {"mean": mean, "low": 0.3, "high": 0.5, "users": 60}
     return {
         "models": {name: {"metrics": {metric: dict(found)}} for name in models},
         "versions": versions or {"numpy": "2.4"},
         "machine": {"cpus": 2},
+        "device": device,
     }
 
 
@@ -52,6 +53,7 @@ def test_a_model_or_metric_that_did_not_come_out_is_missing():
 def test_where_a_report_was_made_is_compared_in_words():
     assert same_place(report(), report()) == []
     assert same_place(report(), report(versions={"numpy": "2.5"})) == ["numpy: 2.4 then, 2.5 now"]
+    assert same_place(report(), report(device="cuda")) == ["device: cpu then, cuda now"]
 
 
 def put(folder, name, recipe):
