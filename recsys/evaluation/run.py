@@ -13,7 +13,7 @@ import numpy as np
 
 from recsys.errors import RecsysError, SettingError, TrainingError
 from recsys.evaluation.catalogue import Catalogue
-from recsys.evaluation.checks import Check, check_metrics, check_results, check_split
+from recsys.evaluation.checks import Check, check_metrics, check_pooled, check_results, check_split
 from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.evaluate import PerUser, evaluate
 from recsys.evaluation.memory import PeakMemory
@@ -117,11 +117,10 @@ def compare(
         *_worst([check_split(split, looks) for split in splits], splits),
         *check_metrics(names),
         *_fitted(failed),
+        *check_pooled({name: one.values(main) for name, one in results.items()}, main, seed, people),
         *_worst(
             [
-                check_results(
-                    {name: found[k] for name, found in per_user.items()}, models, main, split.seed, tuning, split
-                )
+                check_results({name: found[k] for name, found in per_user.items()}, models, tuning, split)
                 for k, split in enumerate(splits)
             ],
             splits,

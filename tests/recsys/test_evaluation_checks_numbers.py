@@ -85,7 +85,7 @@ def listed(lists, scores=None, **values) -> PerUser:
 
 
 def checked(result: PerUser, split: Split) -> list[Check]:
-    return check_results({"popularity": result}, {"popularity": {}}, "ndcg@100", seed=0, split=split)
+    return check_results({"popularity": result}, {"popularity": {}}, split=split)
 
 
 def test_lists_of_new_items_with_finite_numbers_pass(split):

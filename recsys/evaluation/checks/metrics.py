@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -12,6 +12,7 @@ from recsys.evaluation.checks.check import Check
 from recsys.evaluation.metrics import metric
 
 _NAME = "metrics as defined"
+_Cases = Mapping[str, Mapping[int, float | tuple[float, ...]]]  # metric -> k -> the answers
 
 # Four lists of five, best first, and how many items each user has to find. The fourth has more than fit the list.
 _HITS = np.array([[1, 0, 1, 0, 0], [0, 1, 0, 0, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], dtype=bool)
@@ -20,7 +21,7 @@ _RELEVANT = np.array([2, 4, 3, 10])
 # By hand. ndcg@3 of the first: (1 + 1/log2(4)) / (1 + 1/log2(3)) = 1.5 / 1.63093; of the second: (1/log2(3)) / (1 +
 # 1/log2(3) + 1/log2(4)) = 0.63093 / 2.13093; ndcg@5 of the second: (1/log2(3) + 1/log2(6)) / (2.13093 + 1/log2(5)) =
 # 1.01778 / 2.56161. map@3 of the first: (1/1 + 2/3) / 2; map@5 of the second: (1/2 + 2/5) / 4.
-_ANSWERS = {
+_ANSWERS: _Cases = {
     "recall": {3: (1.0, 0.25, 0.0, 0.3), 5: (1.0, 0.5, 0.0, 0.5)},
     "recall_capped": {3: (1.0, 1 / 3, 0.0, 1.0), 5: (1.0, 0.5, 0.0, 1.0)},
     "precision": {3: (2 / 3, 1 / 3, 0.0, 1.0), 5: (0.4, 0.4, 0.0, 1.0)},
@@ -39,14 +40,14 @@ _GIVEN = csr_matrix(np.array([[1, 0, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]], dtype=n
 
 # By hand: the items were taken by 4, 2, 1 and 0 of four. Diversity of the second list: 1 - 2 / sqrt(4 x 2). Calibration
 # of the first: the history is all of genre 0, the list a quarter, ln 1 / (.99 x .25 + .01); nothing common: ln 1 / .01.
-_OF_LISTS = {
+_OF_LISTS: _Cases = {
     "novelty": {1: (1.0, 0.0, 1.0), 2: (1.5, 0.5, 1.0)},
     "diversity": {1: (np.nan, np.nan, np.nan), 2: (1.0, 0.2928932188, np.nan)},
     "popularity_lift": {1: (-0.5, 3.0, -0.5), 2: (-0.625, 2.0, -0.5)},
     "calibration": {1: (0.6831968497, 4.6051701860, 0.6831968497), 2: (1.3567355589, 1.3567355589, 0.6831968497)},
 }
 # In how many lists the three items are: 1, 2, 0 of the first places, 1, 3, 1 of all.
-_OF_ALL = {"coverage": {1: 2 / 3, 2: 1.0}, "gini": {1: 2 / 3, 2: 0.4}}
+_OF_ALL: _Cases = {"coverage": {1: 2 / 3, 2: 1.0}, "gini": {1: 2 / 3, 2: 0.4}}
 
 
 def check_metrics(names: Iterable[str]) -> list[Check]:

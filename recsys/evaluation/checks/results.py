@@ -11,24 +11,21 @@ from recsys.evaluation.checks.check import Check, Status, graded
 from recsys.evaluation.evaluate import PerUser, hits_of
 from recsys.evaluation.metrics import metric as metric_called
 from recsys.evaluation.split import Split
-from recsys.evaluation.statistics import intervals
 from recsys.models import model_class
 
 
 def check_results(
     results: Mapping[str, PerUser],
     configs: Mapping[str, Mapping[str, Any]],
-    metric: str,
-    seed: int,
     tuning: Mapping[str, Any] | None = None,
     split: Split | None = None,
 ) -> list[Check]:
-    """configs: what was set for each model; metric: to compare by; tuning: as in `recsys.evaluation.run.compare`;
-    split: what the results are of, without which the lists are not compared with what was given."""
+    """What a single split's results can be wrong in. configs: what was set for each model; tuning: as in
+    `recsys.evaluation.run.compare`; split: what the results are of, without which the lists are not compared with what
+    was given."""
     return [
         *_numbers(results),
         *([] if split is None else _lists(results, split)),
-        *_beats_popularity(results, metric, seed),
         *_ties(results),
         _yardstick(results, configs, tuning),
     ]
@@ -69,21 +66,6 @@ def _lists(results: Mapping[str, PerUser], split: Split) -> list[Check]:
         twice = int(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).sum())
         detail = f"{name}: {given:,} places of the lists hold what the user gave, {twice:,} an item already named"
         checks.append(Check("lists are new items", "fail" if given or twice else "ok", detail))
-    return checks
-
-
-def _beats_popularity(results: Mapping[str, PerUser], metric: str, seed: int) -> list[Check]:
-    if "popularity" not in results:
-        return [Check("beats popularity", "warn", "popularity was not among the models: what they add is not known")]
-    yardstick = results["popularity"].values[metric]
-    checks = []
-    for name, result in results.items():
-        if name == "popularity":
-            continue
-        gain = intervals((result.values[metric] - yardstick)[:, None], seed)[0]
-        status: Status = "ok" if gain.low > 0 else "fail" if gain.mean <= 0 else "warn"
-        detail = f"{name} minus popularity, {metric}: {gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
-        checks.append(Check("beats popularity", status, detail))
     return checks
 
 

@@ -13,7 +13,6 @@ from recsys.matrix import Index
 
 _BY_TIME = ("temporal", "rolling")
 _LONG = 5  # items from which on two people with the same history are no coincidence
-_FEW = 100  # people
 
 
 def check_split(split: Split, earlier: int | None = None) -> list[Check]:
@@ -26,7 +25,6 @@ def check_split(split: Split, earlier: int | None = None) -> list[Check]:
         _nobody_twice(split),
         _items_known(split),
         _choices_apart(split),
-        _enough(split),
     ]
     return checks if earlier is None else [*checks, _first_look(earlier)]
 
@@ -104,14 +102,6 @@ def _items_known(split: Split) -> Check:
         f"{unknown:,} of {split.hidden.nnz:,} hidden interactions are with items nobody in training has; they count"
     )
     return Check("items known", "warn" if unknown > 0.01 * split.hidden.nnz else "ok", detail)
-
-
-def _enough(split: Split) -> Check:
-    """Of fifty people with rare hits, 95% intervals held the truth 86 times of 100 (benchmarks/statistics_check.py)."""
-    asked = len(split.users)
-    if asked >= _FEW:
-        return Check("enough people", "ok", f"{asked:,} people are asked")
-    return Check("enough people", "warn", f"only {asked:,} people are asked: intervals may be too narrow")
 
 
 def _choices_apart(split: Split) -> Check:
