@@ -62,8 +62,9 @@ def _ranking(
             level.append(name)
     behind = [name for name in ranked if name not in level]
     if level[1:]:
-        found = _between(ranked[0], level[1], comparisons, metric)
-        seen = f", and a true difference under {found.detectable:.4f} would mostly go unseen" if found else ""
+        pairs = [_between(ranked[0], name, comparisons, metric) for name in level[1:]]
+        unseen = max((pair.detectable for pair in pairs if pair is not None), default=0.0)
+        seen = f", and a true difference under {unseen:.4f} would mostly go unseen" if unseen else ""
         text = f"{_listed(level)} cannot be told apart by {metric} (best: {ranked[0]}, {best.mean:.4f}){seen}."
         return f"{text} They are ahead of {_listed(behind)}." if behind else text
     found = _between(ranked[0], ranked[1], comparisons, metric)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from recsys.evaluation.checks import Check
@@ -49,6 +51,12 @@ def test_models_that_cannot_be_told_apart_are_said_to_be_and_what_would_go_unsee
     assert "deep and als cannot be told apart" in found.text
     assert "under 0.0070" in found.text
     assert "ahead of popularity" in found.text
+
+
+def test_what_would_go_unseen_is_the_widest_of_those_that_cannot_be_told_apart():
+    level = [replace(one, p_adjusted=0.5, detectable=0.03 if one.b == "popularity" else 0.01) for one in compared()]
+    assert "deep, als and popularity cannot be told apart" in said(level).text
+    assert "under 0.0300" in said(level).text
 
 
 def test_a_failed_check_is_the_headline():
