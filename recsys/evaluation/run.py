@@ -20,7 +20,7 @@ from recsys.evaluation.memory import PeakMemory
 from recsys.evaluation.metrics import check_known, metric, per_user_names, total_names
 from recsys.evaluation.results import Evaluation, Fit, ModelResult, persons
 from recsys.evaluation.split import Split
-from recsys.evaluation.statistics import Interval, detectable, holm, intervals, sign_flip
+from recsys.evaluation.statistics import FLIPS, Interval, detectable, holm, intervals, sign_flip
 from recsys.evaluation.verdict import verdict
 from recsys.models import config_of, create
 from recsys.recommender import FitOptions, Progress
@@ -195,21 +195,34 @@ def _intervals(
     """model -> metric -> interval, in the order of the names."""
     each, whole = per_user_names(names), total_names(names)
     columns = [np.concatenate([part.values[one] for part in parts]) for parts in results.values() for one in each]
+    sizes = [len(part.lists) for part in next(iter(results.values()))]
+    asked = [np.arange(sizes[0])] if people is None else np.split(people, np.cumsum(sizes)[:-1])
     every = iter(intervals(np.column_stack(columns), seed, groups=people) if columns else [])
     found = {}
     for name, parts in results.items():
         known = {one: next(every) for one in each}
-        known |= {one: _mean_of([part.totals[one] for part in parts]) for one in whole}
+        known |= {one: _mean_of([part.totals[one] for part in parts], asked) for one in whole}
         found[name] = {one: known[one] for one in names}
     return found
 
 
-def _mean_of(parts: Sequence[Interval]) -> Interval:
-    """The mean of independent figures, one a split, and its interval from theirs."""
+def _mean_of(parts: Sequence[Interval], asked: Sequence[np.ndarray]) -> Interval:
+    """The mean of figures of all lists, one a split, and its interval from theirs.
+
+    asked: of each split the people, different ones. Two splits are taken to be as dependent as they have people in
+    common: asking the same people again tells no more than asking them once.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    alike = np.array([[len(np.intersect1d(a, b)) / np.sqrt(len(a) * len(b)) for b in asked] for a in asked])
+
+    def together(halves: np.ndarray) -> float:
+        return float(np.sqrt(halves @ alike @ halves)) / len(parts)
+
     mean = float(np.mean([part.mean for part in parts]))
-    below = float(np.sqrt(sum((part.mean - part.low) ** 2 for part in parts)) / len(parts))
-    above = float(np.sqrt(sum((part.high - part.mean) ** 2 for part in parts)) / len(parts))
-    return replace(parts[0], mean=mean, low=mean - below, high=mean + above)
+    below = together(np.array([part.mean - part.low for part in parts]))
+    above = together(np.array([part.high - part.mean for part in parts]))
+    return Interval(mean, mean - below, mean + above, len(np.unique(np.concatenate(asked))))
 
 
 def _comparisons(
@@ -223,7 +236,8 @@ def _comparisons(
     differences = np.concatenate([values[a] - values[b] for a, b in pairs], axis=1)
     questions = [(a, b, one) for a, b in pairs for one in metrics]
     means, least = intervals(differences, seed, groups=people), detectable(differences, groups=people)
-    raw = sign_flip(differences, seed, groups=people)
+    # No p is below 1 / (draws + 1), and Holm multiplies it by the questions: with few draws for many nothing is sure.
+    raw = sign_flip(differences, seed, max(FLIPS, 100 * len(questions)), groups=people)
     return [
         Comparison(*asked, mean.mean, mean.low, mean.high, float(p), adjusted, float(found), mean.users)
         for asked, mean, found, p, adjusted in zip(questions, means, least, raw, holm(raw.tolist()), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -63,15 +64,19 @@ def _ranking(
     behind = [name for name in ranked if name not in level]
     if level[1:]:
         pairs = [_between(ranked[0], name, comparisons, metric) for name in level[1:]]
-        unseen = max((pair.detectable for pair in pairs if pair is not None), default=0.0)
-        seen = f", and a true difference under {unseen:.4f} would mostly go unseen" if unseen else ""
+        known = [pair.detectable for pair in pairs if pair is not None and math.isfinite(pair.detectable)]
+        unseen = max(known, default=0.0)
+        seen = f", and a true difference under {unseen:.4f} could well go unseen" if unseen else ""
         text = f"{_listed(level)} cannot be told apart by {metric} (best: {ranked[0]}, {best.mean:.4f}){seen}."
-        return f"{text} They are ahead of {_listed(behind)}." if behind else text
+        if not behind:
+            return text
+        all_are = all(_ahead(one, other, comparisons, metric) for one in level for other in behind)
+        return f"{text} {'They are' if all_are else f'Of these, {ranked[0]} is'} ahead of {_listed(behind)}."
     found = _between(ranked[0], ranked[1], comparisons, metric)
     if found is None:
         return f"{ranked[0]} is ahead with {figure}."
     gain = abs(found.difference)
-    low, high = sorted((abs(found.low), abs(found.high)))
+    low, high = (found.low, found.high) if found.a == ranked[0] else (-found.high, -found.low)
     share = f" ({gain / intervals[ranked[1]].mean:.1%})" if intervals[ranked[1]].mean > 0 else ""
     return (
         f"{ranked[0]} ranks best: {figure}, {gain:.4f}{share} above {ranked[1]}, the next "
@@ -81,6 +86,14 @@ def _ranking(
 
 def _between(a: str, b: str, comparisons: Sequence[Comparison], metric: str) -> Comparison | None:
     return next((one for one in comparisons if {one.a, one.b} == {a, b} and one.metric == metric), None)
+
+
+def _ahead(a: str, b: str, comparisons: Sequence[Comparison], metric: str) -> bool:
+    """Is a better than b, and surely so?"""
+    found = _between(a, b, comparisons, metric)
+    if found is None or found.p_adjusted > LEVEL:
+        return False
+    return found.difference > 0 if found.a == a else found.difference < 0
 
 
 def _p(value: float) -> str:

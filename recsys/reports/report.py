@@ -60,7 +60,7 @@ def as_report(
         },
         "checks": [asdict(check) for check in evaluation.checks],
         "models": {name: _model(evaluation, result) for name, result in evaluation.models.items()},
-        "comparisons": [asdict(comparison) for comparison in evaluation.comparisons],
+        "comparisons": [{**asdict(one), "detectable": _finite(one.detectable)} for one in evaluation.comparisons],
         "rounds": _rounds(evaluation),
         "cohorts": {},
         **(sections or {}),

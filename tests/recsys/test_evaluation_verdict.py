@@ -59,6 +59,35 @@ def test_what_would_go_unseen_is_the_widest_of_those_that_cannot_be_told_apart()
     assert "under 0.0300" in said(level).text
 
 
+def test_only_the_best_is_said_to_be_ahead_where_its_equals_may_not_be():
+    found = said(compared({("deep", "als"): 0.3, ("als", "popularity"): 0.4}))
+    assert "deep and als cannot be told apart" in found.text
+    assert "Of these, deep is ahead of popularity." in found.text
+    assert "They are" not in found.text
+
+
+def test_nobody_is_said_to_be_ahead_of_a_model_with_a_better_mean():
+    found = said(compared({("deep", "popularity"): 0.3}))
+    assert "deep and popularity cannot be told apart" in found.text
+    assert "Of these, deep is ahead of als." in found.text
+
+
+def test_an_interval_of_the_gain_keeps_its_sign_whoever_was_named_first():
+    for means in (MEANS, dict(reversed(MEANS.items()))):
+        wide = [
+            replace(one, low=one.difference - 0.03, high=one.difference + 0.04)
+            if one.a == "deep"
+            else replace(one, low=one.difference - 0.04, high=one.difference + 0.03)
+            for one in compared(means=means)
+        ]
+        assert "interval -0.0100 to 0.0600" in said(wide, means=means).text
+
+
+def test_where_nobody_knows_what_would_go_unseen_nothing_is_said_of_it():
+    level = [replace(one, p_adjusted=1.0, detectable=float("nan")) for one in compared()]
+    assert said(level).text == "deep, als and popularity cannot be told apart by ndcg@100 (best: deep, 0.4500)."
+
+
 def test_a_failed_check_is_the_headline():
     found = said(
         compared(), [*FINE, Check("hidden stays hidden", "fail", "9 of 90 hidden interactions are also given")]

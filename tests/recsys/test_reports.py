@@ -195,7 +195,7 @@ def pooled(split):
     data = Interactions.from_lists([f"user {u}/é" for u in user], [f"item {i}" for i in item])
     matrix = InteractionMatrix.build(data, min_user=2)
     splits = [replace(strong(matrix, seed, test=0.5), label=f"seed {seed}") for seed in (0, 1)]
-    return compare(splits, {"als": {"factors": 8}, "popularity": {}}, ["recall@5", "ndcg@5", "coverage@5"])
+    return compare(splits, {"als": {"factors": 8}, "popularity": {}}, ["recall@5", "ndcg@5", "gini@5"])
 
 
 def test_several_seeds_are_pooled_and_one_persons_rows_are_one_person(pooled):
@@ -206,6 +206,42 @@ def test_several_seeds_are_pooled_and_one_persons_rows_are_one_person(pooled):
     assert len(set(people.tolist())) == 300 - len(both) == pooled.models["als"].intervals["ndcg@5"].users
     each = [fit.per_user.values["ndcg@5"].mean() for fit in pooled.models["als"].fits]
     assert pooled.models["als"].intervals["ndcg@5"].mean == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_the_same_people_asked_again_do_not_make_a_figure_of_all_lists_surer(split):
+    once, twice = (
+        compare([replace(split, label=label) for label in labels], {"popularity": {}}, ["ndcg@5", "gini@5"])
+        for labels in (["one"], ["one", "two"])
+    )
+    alone, pooled = (found.models["popularity"].intervals["gini@5"] for found in (once, twice))
+    assert (pooled.mean, pooled.users) == (pytest.approx(alone.mean, abs=1e-12), alone.users)
+    assert (pooled.low, pooled.high) == pytest.approx((alone.low, alone.high), abs=1e-12)
+
+
+def test_other_people_asked_as_well_make_a_figure_of_all_lists_surer(pooled):
+    found = pooled.models["als"].intervals["gini@5"]
+    each = [fit.per_user.totals["gini@5"] for fit in pooled.models["als"].fits]
+    assert found.users == len(set(pooled.persons.tolist()))
+    width = [one.high - one.low for one in each]
+    assert np.hypot(*width) / 2 < found.high - found.low < np.mean(width)  # strangers, and the same people
+
+
+def test_many_models_and_metrics_leave_a_sure_difference_sure(split):
+    """However many questions are corrected for: with a fixed number of draws no p could be small enough for them."""
+    metrics = [f"{name}@{k}" for name in ("ndcg", "recall", "precision", "hit_rate") for k in range(1, 31)]
+    models = {"als": {"factors": 8}, "popularity": {}, "svd": {"factors": 4}}
+    found = compare(split, models, metrics)
+    assert len(found.comparisons) * 1e-4 > 0.03
+    sure = [one.p_adjusted for one in found.comparisons if (one.b, one.metric) == ("popularity", "ndcg@5")]
+    assert sure[0] <= 0.01
+
+
+def test_one_person_asked_makes_a_report_without_what_one_person_cannot_tell(split, tmp_path):
+    one = replace(split, given=split.given[:1], hidden=split.hidden[:1], users=split.users[:1])
+    found = compare(one, {"als": {"factors": 8}, "popularity": {}}, ["ndcg@5", "coverage@5"])
+    report = json.loads((write_report(found, tmp_path / "r") / "report.json").read_text(encoding="utf-8"))
+    assert [told["detectable"] for told in report["comparisons"]] == [None]
+    assert "nan" not in report["verdict"]["text"]
 
 
 def test_of_every_model_only_what_makes_codes_is_kept_and_only_of_the_last_split(split):
