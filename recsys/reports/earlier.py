@@ -9,19 +9,24 @@ from typing import Any
 
 
 def earlier_looks(folder: Path, test_sha256: str, models: Mapping[str, Mapping[str, Any]]) -> int:
-    """The number of reports under ``folder`` on this very test part (`recsys.evaluation.split.asked_about`) in which
-    other models or settings were asked for. The same question asked again is no further look: nothing new was tried.
+    """The number of reports under ``folder`` on this very test part (`recsys.evaluation.split.asked_about`) with a
+    model or settings that are not among those asked for now. Reports of the same models count once; one with nothing
+    but some of today's, as when a model could not be fitted, is no further look: nothing new was tried.
     """
-    asked, looks = _plain(models), set()
+    asked, looks = {name: _plain(settings) for name, settings in models.items()}, set()
     for file in sorted(Path(folder).glob("*/report.json")):
         try:
-            recipe = json.loads(file.read_text(encoding="utf-8")).get("recipe", {})
+            report = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue  # no report, or a damaged one: it cannot say what it looked at
-        if recipe.get("test_sha256") == test_sha256 and _plain(recipe.get("models", {})) != asked:
-            looks.add(_plain(recipe.get("models", {})))
+        recipe = report.get("recipe") if isinstance(report, dict) else None
+        if not isinstance(recipe, dict) or recipe.get("test_sha256") != test_sha256:
+            continue  # of another program, or of another question
+        tried = {name: _plain(settings) for name, settings in recipe.get("models", {}).items()}
+        if not tried.items() <= asked.items():
+            looks.add(_plain(tried))
     return len(looks)
 
 
-def _plain(models: Mapping[str, Mapping[str, Any]]) -> str:
-    return json.dumps(models, sort_keys=True)
+def _plain(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True)

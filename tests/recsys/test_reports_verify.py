@@ -73,7 +73,14 @@ def test_looks_with_other_settings_at_the_same_test_part_are_counted_once_each(t
     assert earlier_looks(tmp_path / "none", "t", {}) == 0
 
 
-def test_a_damaged_report_is_no_look(tmp_path):
+def test_the_same_question_asked_again_is_no_look_though_a_model_failed_then(tmp_path):
+    put(tmp_path, "a", {"test_sha256": "t", "models": {"als": {"layers": [8]}}})  # svd could not be fitted
+    assert earlier_looks(tmp_path, "t", {"als": {"layers": (8,)}, "svd": {}}) == 0
+    assert earlier_looks(tmp_path, "t", {"svd": {}}) == 1
+
+
+@pytest.mark.parametrize("text", ['{"recipe": ', "[1, 2]", '{"recipe": null}', '{"recipe": "bread"}', '"x"'])
+def test_a_damaged_report_and_one_of_another_program_are_no_look(tmp_path, text):
     (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "report.json").write_text('{"recipe": ')
+    (tmp_path / "x" / "report.json").write_text(text)
     assert earlier_looks(tmp_path, "t", {}) == 0
