@@ -220,6 +220,18 @@ def test_people_under_two_names_are_counted():
         assert found.detail.startswith(f"{copies} of 50")
 
 
+def test_people_who_agree_by_chance_are_not_one_person():
+    rng = np.random.default_rng(0)
+    whole = (rng.random((400, 9)) < 0.7).astype(np.float32)  # of nine items many take the same ones
+    same = sum(any((one == other).all() for other in whole[:300]) for one in whole[300:])
+    assert same > 50
+    rows, users = csr_matrix(whole), tuple(f"u{k}" for k in range(400))
+    held, items = Holdout.of(rows[300:], 0.8, rng), Index.of(list("abcdefghi"))
+    split = Split("strong", rows[:300], held.given, held.hidden, items, users[300:], None, {}, train_users=users[:300])
+    found = the(check_split(split), "nobody twice")
+    assert (found.status, found.detail.split(" of ")[0]) == ("ok", "0")
+
+
 def test_looking_at_the_test_again_warns(split):
     assert the(check_split(split, earlier=0), "first look at the test").status == "ok"
     again = the(check_split(split, earlier=3), "first look at the test")
