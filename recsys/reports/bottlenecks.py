@@ -17,6 +17,8 @@ from recsys.recommender import FitOptions, Holdout, Progress, Recommender, top_n
 
 WIDTHS = (8, 16, 32, 64, 128, 256)
 _MOST_LEARNERS, _MOST_ASKED = 6_000, 1_000
+_FEWEST_LEARNERS = 1_000
+_MOST_CELLS = 80_000_000  # learners x items: what training costs; with more items fewer people learn
 _SHARE = 4  # at least this many people to learn from for each that is asked
 _MOST_SCORES = 8 * 2**20
 # The deep path alone, told to give back all it is shown. Chosen on validation users of MovieLens 1M: of what was tried
@@ -44,8 +46,8 @@ def bottlenecks(
 ) -> dict[str, Any] | None:
     """The report's "bottlenecks": the error of histories restored through codes of several widths.
 
-    Models of their own are trained for this, on at most 6,000 of the split's training histories, and asked about at
-    most 1,000 of the people that the split asks about, who are not among those. error: the mean over people of
+    Models of their own are trained for this, on at most 6,000 of the split's training histories (fewer of a catalogue
+    above 13,000 items), and asked about at most 1,000 of the people that the split asks about, who are not among those. error: the mean over people of
     `missing` of what they gave, all of it shown; hidden_error: of what they hid, the same shown and left out of the
     ranking; each with a 95% interval over people. on_progress: called after every epoch of every width. None where the
     split has too few people, or no width is below the number of its training histories and of its items.
@@ -129,7 +131,8 @@ def _people(split: Split, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
     others = np.array([row for row, name in enumerate(split.train_users) if name not in names], dtype=np.int64)
     if not split.train_users:  # nobody says who they are: then they are others
         others = np.arange(split.train.shape[0])
-    return np.sort(rng.choice(others, min(_MOST_LEARNERS, len(others)), replace=False)), asked
+    most = min(_MOST_LEARNERS, max(_FEWEST_LEARNERS, _MOST_CELLS // split.train.shape[1]), len(others))
+    return np.sort(rng.choice(others, most, replace=False)), asked
 
 
 def _described(config: Any) -> str:
