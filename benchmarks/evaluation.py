@@ -77,7 +77,7 @@ def main(
 ) -> dict[str, Any]:
     """Seconds of each run, bare and whole, and their ratio. metrics: the default ones, as if categories were known."""
     split, catalogue = _world(users, items, interactions)
-    names = tuple(metrics) or default_metrics(catalogue)
+    names = tuple(metrics) or default_metrics(catalogue, [split])
     model = Factors(FactorsConfig(min(width, items))).fit(split.train, FitOptions())
     batch = max(1, min(len(split.users), MOST_SCORES // items))
     by, rates = _fastest(model.score(split.given[:batch]))

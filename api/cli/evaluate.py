@@ -91,6 +91,7 @@ def command(
     The report is a folder: report.html for people, report.json for programs, per_user.parquet and
     recommendations.parquet for further questions. `recsys report verify FOLDER` runs it again and compares.
     """
+    seeds = tuple(dict.fromkeys(seeds))
     session.flags |= {"device": device, "seed": seeds[0] if seeds else None}
     if (train_file is None) != (test_file is None):
         raise click.UsageError("--train and --test go together")
@@ -98,6 +99,8 @@ def command(
         raise click.UsageError("--protocol fixed needs --train FILE and --test FILE")
     if train_file is not None and (interactions is not None or protocol not in (None, "fixed")):
         raise click.UsageError("--train/--test is a split of its own: leave out --interactions and --protocol")
+    if train_file is not None and min_value is not None:
+        raise click.UsageError("--min-value changes nothing in --train/--test: leave it out")
     if at is not None and protocol != "temporal":
         raise click.UsageError("--at goes with --protocol temporal")
     if seeds[1:] and protocol == "rolling":
@@ -109,12 +112,15 @@ def command(
     if not names:
         raise click.BadParameter("names no model", param_hint="--models")
 
-    from recsys.evaluation.metrics import metric
+    from recsys.evaluation.metrics import check_known, metric
+    from recsys.evaluation.run import main_metric
     from recsys.models import create
 
     asked = [name.strip() for name in metrics.split(",") if name.strip()]
     for name in asked:  # what is mistyped is found before a large file is read
         metric(name)
+    if asked:
+        main_metric(asked)
     for name in names:
         create(name, **session.settings.models.get(name, {}))
     question = Question(
@@ -135,6 +141,7 @@ def command(
     first = first_of_all(session.settings.device)
     splits, catalogue = question.splits(session), question.catalogue(session)
     check_cohorts(cohorts, catalogue)
+    check_known(asked, catalogue)  # before minutes of tuning
     folder = session.settings.reports_folder if out is None else out.parent
     models_asked = {name: session.settings.models.get(name, {}) for name in names}
     evaluation = evaluate(session, splits, models_asked, asked, plan, catalogue, folder)

@@ -71,17 +71,20 @@ class Question:
     def splits(self, session: Session) -> list[Split]:
         """One split a seed, or a window of time. Raises DataError for what cannot be read or cut."""
         from recsys.evaluation import protocols
+        from recsys.evaluation.protocols.rows import left_out
         from recsys.matrix import InteractionMatrix
 
         if self.train is not None and self.test is not None:
             train, test = _read(self.train, self.columns), _read(self.test, self.columns)
+            _say_unruled(FeedbackWeights(), train, test)
             return _each_labelled([protocols.fixed(train, test, seed) for seed in self.seeds])
         data = self._data(session)
         weights = self._weights(data)
+        _say_unruled(weights, data)
         sizes = {"min_user": self.min_user, "min_item": self.min_item}
         if self.protocol == "rolling":
-            return protocols.rolling(data, weights, self.seeds[0], cuts=self.windows, share=self.share, **sizes)
-        if self.protocol == "temporal":
+            found = protocols.rolling(data, weights, self.seeds[0], cuts=self.windows, share=self.share, **sizes)
+        elif self.protocol == "temporal":
             at = None if self.at is None else _moment(self.at)
             found = [protocols.temporal(data, weights, s, at=at, share=self.share, **sizes) for s in self.seeds]
         elif self.protocol == "leave-last-out":
@@ -89,7 +92,9 @@ class Question:
         else:
             matrix = InteractionMatrix.build(data, weights, **sizes)
             found = [protocols.strong(matrix, seed, span=data.span(), interactions=data) for seed in self.seeds]
-        return _each_labelled(found)
+        rows = sum(weights.unruled(data).values())
+        more = left_out((rows, "interactions", "of event types without a rule: they count nothing"))
+        return _each_labelled([replace(split, left_out=(*more, *split.left_out)) for split in found])
 
     def matrix(self, session: Session) -> InteractionMatrix:
         """Everybody's interactions, uncut."""
@@ -123,7 +128,16 @@ class Question:
 
 
 def _each_labelled(splits: list[Split]) -> list[Split]:
-    return [replace(split, label=f"seed {split.seed}") for split in splits] if splits[1:] else splits
+    """Of several splits each has a name; windows of time have theirs already."""
+    return [replace(split, label=split.label or f"seed {split.seed}") for split in splits] if splits[1:] else splits
+
+
+def _say_unruled(weights: FeedbackWeights, *parts: Interactions) -> None:
+    for part in parts:
+        for event, count in weights.unruled(part).items():
+            say(
+                f"event type '{event}' has no rule: its {count:,} rows count nothing; see [events.{event}] in the README"
+            )
 
 
 def _moment(text: str) -> int:

@@ -28,7 +28,7 @@ class About:
     """What is known of the items before anything is recommended, from training and the catalogue.
 
     train: (n_users, n_items) CSR; taken: (n_items,) int64, how many of its users took the item. categories: (n_items,
-    n_categories) CSR as `Catalogue.category_matrix` gives it, or None where no categories are known.
+    n_categories) CSR as `Catalogue.category_matrix` gives it, or None where no item has one.
     """
 
     train: csr_matrix
@@ -37,8 +37,9 @@ class About:
 
     @classmethod
     def of(cls, split: Split, catalogue: Catalogue | None = None) -> Self:
-        known = catalogue is not None and any(catalogue.categories.values())
-        categories = catalogue.category_matrix(split.items)[0] if catalogue is not None and known else None
+        categories = None if catalogue is None else catalogue.category_matrix(split.items)[0]
+        if categories is not None and not categories.nnz:
+            categories = None  # those there are may be of other items
         return cls(split.train, np.bincount(split.train.indices, minlength=split.train.shape[1]), categories)
 
     @cached_property

@@ -85,7 +85,7 @@ def compare(
     """
     splits = [splits] if isinstance(splits, Split) else list(splits)
     catalogue = catalogue or Catalogue()
-    names = tuple(dict.fromkeys(metrics)) or default_metrics(catalogue)
+    names = tuple(dict.fromkeys(metrics)) or default_metrics(catalogue, splits)
     check_known(names, catalogue)
     main = main_metric(names)
     for name, settings in models.items():
@@ -143,9 +143,10 @@ def compare(
     )
 
 
-def default_metrics(catalogue: Catalogue) -> tuple[str, ...]:
-    """What is measured where nobody says what: calibration, too, where categories are known."""
-    return (*DEFAULT_METRICS, "calibration@20") if any(catalogue.categories.values()) else DEFAULT_METRICS
+def default_metrics(catalogue: Catalogue, splits: Sequence[Split]) -> tuple[str, ...]:
+    """What is measured where nobody says what: calibration, too, where every split has an item of a known category."""
+    known = all(any(map(catalogue.categories.get, split.items.ids.tolist())) for split in splits)
+    return (*DEFAULT_METRICS, "calibration@20") if known else DEFAULT_METRICS
 
 
 def main_metric(names: Sequence[str]) -> str:

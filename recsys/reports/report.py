@@ -55,7 +55,7 @@ def as_report(
             "description": _description(evaluation),
             **split.facts,
             "users": len({user for one in evaluation.splits for user in one.users}),
-            "left_out": [asdict(one) for one in split.left_out],
+            "left_out": _left_out(evaluation),
             **({"tuning": dict(evaluation.tuning)} if evaluation.tuning is not None else {}),
         },
         "checks": [asdict(check) for check in evaluation.checks],
@@ -134,6 +134,16 @@ def _description(evaluation: Evaluation) -> str:
         f"{len(evaluation.splits)} splits, {', '.join(others)} and {last}, their people pooled. Of the last: "
         f"{evaluation.split.description}"
     )
+
+
+def _left_out(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Of every split; of several each says which it is."""
+    several = len(evaluation.splits) > 1
+    return [
+        {**asdict(one), "why": f"{split.label}: {one.why}" if several else one.why}
+        for split in evaluation.splits
+        for one in split.left_out
+    ]
 
 
 def _resolved(device: str) -> str:

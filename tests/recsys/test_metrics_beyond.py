@@ -187,6 +187,12 @@ def test_calibration_is_zero_for_the_same_mix_and_most_for_another():
     np.testing.assert_allclose(found, [0, -math.log(0.01), 0, np.nan, np.nan], atol=1e-12)
 
 
+def test_calibration_by_categories_of_other_items_alone_is_undefined(world):
+    catalogue = Catalogue(categories={"another": ("comedy",), "i01": ()})
+    values = evaluate(Given(world.scores), world.split, ["calibration@5"], None, catalogue).values["calibration@5"]
+    assert np.isnan(values).all()
+
+
 def test_calibration_without_categories_is_refused_before_a_model_is_asked(world):
     with pytest.raises(SettingError, match="needs categories"):
         evaluate(Given(None), world.split, ["calibration@5"])
