@@ -135,9 +135,8 @@ def _each_labelled(splits: list[Split]) -> list[Split]:
 def _say_unruled(weights: FeedbackWeights, *parts: Interactions) -> None:
     for part in parts:
         for event, count in weights.unruled(part).items():
-            say(
-                f"event type '{event}' has no rule: its {count:,} rows count nothing; see [events.{event}] in the README"
-            )
+            what = f"event type '{event}' has no rule: its {count:,} rows count nothing"
+            say(f"{what}; see [events.{event}] in the README")
 
 
 def _moment(text: str) -> int:
