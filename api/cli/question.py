@@ -93,8 +93,10 @@ class Question:
             matrix = InteractionMatrix.build(data, weights, **sizes)
             found = [protocols.strong(matrix, seed, span=data.span(), interactions=data) for seed in self.seeds]
         rows = sum(weights.unruled(data).values())
-        more = left_out((rows, "interactions", "of event types without a rule: they count nothing"))
-        return _each_labelled([replace(split, left_out=(*more, *split.left_out)) for split in found])
+        if rows:
+            more = left_out((rows, "interactions", "of event types without a rule: they count nothing"))
+            found = [replace(split, left_out=(*more, *split.left_out)) for split in found]
+        return _each_labelled(found)
 
     def matrix(self, session: Session) -> InteractionMatrix:
         """Everybody's interactions, uncut."""
