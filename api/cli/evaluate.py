@@ -115,7 +115,10 @@ def command(
     from recsys.evaluation.metrics import check_known, metric
     from recsys.evaluation.run import main_metric
     from recsys.models import create
+    from recsys.reports.write import check_free
 
+    if out is not None:
+        check_free(out)  # before minutes of training
     asked = [name.strip() for name in metrics.split(",") if name.strip()]
     for name in asked:  # what is mistyped is found before a large file is read
         metric(name)

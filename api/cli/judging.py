@@ -16,6 +16,7 @@ from recsys.errors import DataError
 
 if TYPE_CHECKING:
     from recsys.evaluation.catalogue import Catalogue
+    from recsys.evaluation.checks import Check
     from recsys.evaluation.results import Evaluation
     from recsys.evaluation.split import Split
 
@@ -100,9 +101,14 @@ def show(evaluation: Evaluation) -> None:
     say(evaluation.verdict.text)
     for check in evaluation.checks:
         if check.status != "ok":
-            say(f"{check.status}: {check.name}: {check.detail}")
+            say(f"warning: {check.name}? {check.detail}" if check.status == "warn" else _failed(check))
     header, rows = as_table(evaluation)
     print_table("", header, rows)
+    say("means over people, ± half of a 95% interval; more in the report")
+
+
+def _failed(check: Check) -> str:
+    return f"failed: {check.name}: {check.detail}"
 
 
 def check_cohorts(asked: Sequence[str], catalogue: Catalogue) -> None:

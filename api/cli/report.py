@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def command() -> None:
     """Open a report, or run it again and compare."""
 
 
-@command.command("open", epilog="Example: recsys report open")
+@command.command("open", short_help="Show a report in a browser.", epilog="Example: recsys report open")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def open_(session: Session, folder: Path | None) -> None:
@@ -34,7 +35,10 @@ def open_(session: Session, folder: Path | None) -> None:
         say("no browser could be started here: open that file in one")
 
 
-@command.command(epilog="Example: recsys report verify var/reports/20260131T120000Z")
+@command.command(
+    short_help="Run a report's recipe again and compare.",
+    epilog="Example: recsys report verify var/reports/20260131T120000Z",
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--tolerance",
@@ -88,12 +92,22 @@ def verify(session: Session, folder: Path, tolerance: float | None, as_json: boo
         if odd:
             rows = [(f.model, f.metric, f"{f.written:.6f}", _shown(f.now), f.outcome) for f in odd]
             print_table("", ("model", "metric", "report", "now", "outcome"), rows, numbers_from=2)
-        click.echo(
-            f"{counts['same']:,} of {len(findings):,} numbers are the same to the last digit, "
-            f"{counts['within tolerance']:,} within {tolerance:g}, {bad:,} are not"
-        )
+        click.echo(_summary(counts, len(findings), tolerance))
     if bad:
         raise click.exceptions.Exit(1)
+
+
+def _summary(counts: Mapping[str, int], of: int, tolerance: float) -> str:
+    if counts["same"] == of:
+        return f"all {of:,} numbers are the same to the last digit"
+    parts = [f"{counts['same']:,} of {of:,} numbers are the same to the last digit"]
+    if tolerance:
+        parts.append(f"{counts['within tolerance']:,} within {tolerance:g}")
+    if counts["different"]:
+        parts.append(f"{counts['different']:,} different")
+    if counts["missing"]:
+        parts.append(f"{counts['missing']:,} missing")
+    return ", ".join(parts)
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -31,10 +31,7 @@ def write_report(evaluation: Evaluation, folder: Path, report: Mapping[str, Any]
     from recsys.reports.page import page  # matplotlib: half a second that nobody else has to wait for
 
     folder, report = Path(folder), report or as_report(evaluation)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(
-            "there is already something where the report should go", where=str(folder), do="name a new folder"
-        )
+    check_free(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -53,6 +50,14 @@ def write_report(evaluation: Evaluation, folder: Path, report: Mapping[str, Any]
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def check_free(folder: Path) -> None:
+    """DataError where a report cannot go because something is there."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(
+            "there is already something where the report should go", where=str(folder), do="name a new folder"
+        )
 
 
 def per_user(evaluation: Evaluation) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def test_the_verdict_and_the_warnings_stand_before_the_table(run: Any, log: str)
     outcome = run(*ask(log))
     assert outcome.status == 0, outcome.err
     assert "als and popularity cannot be told apart" in outcome.err  # by eight people
-    assert "warn: yardstick tuned" in outcome.err
+    assert "warning: yardstick tuned? als" in outcome.err
     assert outcome.out.strip().startswith("model")
 
 
@@ -111,11 +111,23 @@ def test_an_earlier_look_at_the_same_test_part_with_other_settings_is_told(run: 
     assert looks() == "warn"
 
 
+def test_a_report_that_has_no_place_to_go_is_refused_before_anything_is_trained(
+    run: Any, log: str, tmp_path: Path
+) -> None:
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "notes.txt").write_text("mine")
+    outcome = run(*ask(log, "--out", "r"))
+    assert outcome.status == 1
+    assert "already something where the report should go" in outcome.err
+    assert "step" not in outcome.err
+
+
 def test_a_report_is_verified_to_the_last_digit(run: Any, log: str) -> None:
     assert run(*ask(log, "--seed", "1", "--seed", "2", "--out", "r")).status == 0
     outcome = run("--home", "h", "report", "verify", "r")
     assert outcome.status == 0, outcome.err
-    assert "are the same to the last digit" in outcome.out
+    assert outcome.out.startswith("all ")
+    assert "numbers are the same to the last digit" in outcome.out
     assert json.loads(run("--home", "h", "report", "verify", "r", "--json").out)["verified"] is True
 
 

@@ -113,9 +113,8 @@ def _items_known(split: Split) -> Check:
     known = np.zeros(split.train.shape[1], dtype=bool)
     known[split.train.indices] = True
     unknown = int((~known[split.hidden.indices]).sum())
-    detail = (
-        f"{unknown:,} of {split.hidden.nnz:,} hidden interactions are with items nobody in training has; they count"
-    )
+    detail = f"{unknown:,} of {split.hidden.nnz:,} hidden interactions are with items nobody in training has"
+    detail += "; they count as missed" if unknown else ""
     return Check("items known", "warn" if unknown > 0.01 * split.hidden.nnz else "ok", detail)
 
 
