@@ -72,18 +72,18 @@ def reasons(
         entries = slice(rows.indptr[person], rows.indptr[person + 1])
         columns, signs = rows.indices[entries], evidence.signs[person]
         worst = columns[np.argsort(-own[entries], kind="stable")[:_NAMED]]
-        named = ", ".join(catalogue.title(str(items.ids[column])) for column in worst)
+        named = ", ".join(f"“{catalogue.title(str(items.ids[column]))}”" for column in worst)  # titles have commas
         badly = (
             f"{low[person]:.0f} of {n} items are not in the first tenth of the list that the rest of this history "
-            f"leads to; typical of people with about {n} items: {low_usual[person]:.0f}"
+            f"leads to (usual with about {n} items: {low_usual[person]:.0f})"
             if low[person] > low_usual[person]
-            else f"items come after {down[person]:.1%} of the list that the rest of this history leads to, in the "
-            f"geometric mean; typical of people with about {n} items: {down_usual[person]:.1%}"
+            else f"an item typically comes after {down[person]:.1%} of the list that the rest of this history leads to "
+            f"(geometric mean; usual with about {n} items: {down_usual[person]:.1%})"
         )
         told = {
-            0: f"{badly}; the least expected: {named}",
-            1: "the rest of this history says little more about an item than its popularity does: it puts items "
-            f"{up[person]:.1f} times as far up as that; typical: {up_usual[person]:.1f} times",
+            0: f"{badly}, least of all {named}",
+            1: f"the rest of this history predicts an item {_than_popularity(up[person])} its popularity alone: "
+            f"ranked {up[person]:.1f} times as high (usual: {up_usual[person]:.1f} times)",
         }
         sentences = [told[sign] for sign in np.argsort(-signs).tolist() if signs[sign] > _TELLING]
         others = int(evidence.twins.others[person])
@@ -115,6 +115,10 @@ def shared_items(rows: csr_matrix, flagged: np.ndarray, items: Index, catalogue:
         for c in best
         for item in [items.ids[c]]
     )
+
+
+def _than_popularity(times: float) -> str:
+    return "worse than" if times < 0.95 else "no better than" if times < 1.05 else "little better than"
 
 
 def _typical(

@@ -70,27 +70,29 @@ def about(groups: Groups) -> str:
     clusters = groups.clusters
     k = len(groups.groups)
     said = [
-        f"{clusters.sizes.sum():,} people in {k} group{'s' * (k != 1)} by where a model's code puts their histories."
+        f"{clusters.sizes.sum():,} people in {k} group{'s' * (k != 1)} of like interest, by the codes a model gives"
+        " their histories."
     ]
     if clusters.stability is not None:
         if clusters.asked is None:
             counts = [one.groups for one in clusters.tried]
             said.append(
-                f"Of {counts[0]} to {counts[-1]} groups this number comes out most alike when learnt on either half of"
-                f" the people ({PAIRS} times), near ties going to the clearer parting (silhouette)."
+                f"Of {counts[0]} to {counts[-1]} groups this number was chosen because it comes out most alike when"
+                f" learnt from one half of the people and from the other ({PAIRS} times); near ties go to the groups"
+                " that are further apart (silhouette)."
             )
         elif clusters.asked != k:
             said.append(f"{clusters.asked} groups were asked for; those with too few people were dissolved.")
         said.append(
-            f"Two halves agree on who belongs together to {clusters.stability:.2f} (adjusted Rand index: 1 the same"
-            f" groups, 0 chance): {_judged(clusters.stability)}."
+            f"The halves agree on who belongs together to {clusters.stability:.2f} (adjusted Rand index; 1: the same"
+            f" groups, 0: chance): {_judged(clusters.stability)}."
         )
     if groups.again is not None and k > 1:
-        said.append(f"A random half of a history puts {groups.again:.0%} of people where the whole does.")
+        said.append(f"From half of their history alone {groups.again:.0%} of people come into the same group.")
     said.append(
-        "What a group has more of is counted over whole histories, each person counting alike, and told where people"
-        " grouped by one half of their history show it in the other half too (5%, corrected for all that was asked)"
-        f" and at least {PEOPLE} people stand for it."
+        "A group is said to have more of something only where people grouped by one half of their history show it in"
+        f" the other half too (5% level, corrected for all that was asked) and at least {PEOPLE} people have it; how"
+        " much more is counted over whole histories, each person alike."
     )
     if clusters.left_out:
         were = "person has no history and is" if clusters.left_out == 1 else "people have no history and are"
@@ -100,10 +102,10 @@ def about(groups: Groups) -> str:
 
 def _judged(stability: float) -> str:
     if stability >= 0.8:
-        return "these groups are there"
+        return "these groups are stable"
     if stability >= LOOSE:
-        return "their cores are there, their borders are soft"
-    return "tastes here pass into each other, and this is one of many ways to part them"
+        return "their cores are stable, their borders are soft"
+    return "tastes here pass into each other, and this is one of many ways to divide them"
 
 
 def _numbers(feature: Feature) -> dict[str, float]:

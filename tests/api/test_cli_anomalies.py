@@ -72,7 +72,7 @@ def test_who_stands_out_is_listed_with_reasons_and_where_to_go(run: Run) -> None
     result = run("--false-alarms", "0.02")
     assert result.exit_code == 0, result.output
     assert "odd" in result.stdout
-    assert "typical" in result.stdout
+    assert "usual" in result.stdout
     assert re.search(r"\d+ of 168 histories stand out; about 3 would if everybody were genuine", result.stderr)
     assert "--out anomalies.html" in result.stderr
 

@@ -107,18 +107,18 @@ def test_reasons_name_items_nobody_expected_and_what_is_typical(planted: tuple[c
     row = int(found.order[0])
     said = "; ".join(found.reasons[row])
     assert "of 30 items are not in the first tenth" in said
-    assert "typical of people with about 30 items" in said
+    assert "usual with about 30 items" in said
     entries = slice(rows.indptr[row], rows.indptr[row + 1])
     worst = rows.indices[entries][np.argmax(found.places[entries])]
-    assert f"the least expected: Title {ITEMS.ids[worst]}" in said
+    assert f"least of all “Title {ITEMS.ids[worst]}”" in said
     assert set(found.reasons) == set(np.flatnonzero(found.flagged).tolist())
 
 
 def test_what_a_reason_counts_is_on_the_strange_side_of_what_is_typical(planted: tuple[csr_matrix, Anomalies]) -> None:
     said = [one for reasons in planted[1].reasons.values() for one in reasons]
     number = r"([\d.]+)"
-    downs = [re.match(rf"{number} of \d+ items are not .* items: {number};", one) for one in said]
-    ups = [re.search(rf"{number} times as far up as that; typical: {number} times", one) for one in said]
+    downs = [re.match(rf"{number} of \d+ items are not .* items: {number}\)", one) for one in said]
+    ups = [re.search(rf"{number} times as high \(usual: {number} times\)", one) for one in said]
     assert sum(map(bool, downs)) >= 20
     assert sum(map(bool, ups)) >= 10
     assert all(float(found[1]) > float(found[2]) for found in downs if found)
