@@ -70,10 +70,10 @@ def _rules(split: Split, values: Mapping[str, np.ndarray], metric: str) -> Itera
     def at(share: float, rows: np.ndarray) -> tuple[np.ndarray, int]:
         return ordered(rows), round(share * (len(rows) - 1))
 
-    of_all = f"of all {len(known):,} people"
+    of_all = f"among all {len(known):,} people"
     yield f"typical: the median of {first} {of_all}", *at(0.5, known)
-    yield f"the worst {first} {of_all}", *at(0, known)
-    yield f"the best {first} {of_all}", *at(1, known)
+    yield f"the lowest of {first} {of_all}", *at(0, known)
+    yield f"the highest of {first} {of_all}", *at(1, known)
     if len(names) > 1 and len(known):
         apart = np.nanmax(every[known], axis=1) - np.nanmin(every[known], axis=1)
         widest = known[np.argsort(-apart, kind="stable")]

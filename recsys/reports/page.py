@@ -13,7 +13,7 @@ from markupsafe import Markup
 from recsys.reports.plots import numbers
 from recsys.reports.plots.headline import headline
 from recsys.reports.sections import SECTIONS, view
-from recsys.reports.standing import against, cells, kind
+from recsys.reports.standing import against, cells, kind, plainly
 
 STATUSES = {
     "fail": ("✕", "Do not rely on these numbers"),
@@ -54,6 +54,7 @@ def page(report: Mapping[str, Any]) -> str:
             marks=seen.marks,
             main=seen.main,
             first=seen.first,
+            gloss=plainly(seen.main),
             lead=against(report["comparisons"], seen.first, seen.main)[:1],
         )
     )

@@ -19,6 +19,7 @@ from recsys.reports.plots.space import space
 from recsys.reports.standing import against, deciding, kind, leader, metrics_of
 
 Given = dict[str, Any]
+_COLUMNS = 7  # metrics with their intervals that a page of 1400 pixels has room for
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ def view(report: Mapping[str, Any]) -> View:
 
 def _models(seen: View) -> Given:
     found, beyond = metrics_of(seen.report)
-    return {"tables": [one for one in (found, beyond) if one]}
+    parts = -(-len(found) // _COLUMNS) or 1
+    wide = -(-len(found) // parts)
+    tables = [("Finding what was hidden", found[at : at + wide]) for at in range(0, len(found), wide or 1)]
+    return {"tables": [*tables, ("Beyond that: the lists", beyond)] if beyond else tables}
 
 
 def _comparisons(seen: View) -> Given | None:
@@ -168,7 +172,7 @@ SECTIONS: Mapping[str, tuple[str, Callable[[View], Given | None]]] = {
     "comparisons": ("Differences", _comparisons),
     "cutoffs": ("List length", _cutoffs),
     "cohorts": ("Cohorts", _cohorts),
-    "rounds": ("Repeats", _rounds),
+    "rounds": ("Repeated rounds", _rounds),
     "curve": ("Learning", _curve),
     "popularity": ("Popularity", _popularity),
     "coverage": ("Coverage", _coverage),

@@ -19,12 +19,24 @@ _BEST = {  # what is better, for the metrics of which one can say so
     "gini": -1,
     "calibration": -1,
 }
+_PLAIN = {  # what a number says to somebody who never met the metric; {k}: the length of the list
+    "ndcg": "1: the hidden items stand at the top of every list of {k}; 0: none is in it",
+    "recall": "share of a user's hidden items among the first {k}",
+    "recall_capped": "1: as many of the first {k} are hidden items as can be; 0: none is",
+    "precision": "share of the first {k} that are hidden items",
+    "hit_rate": "share of users with a hidden item among the first {k}",
+}
 _BEYOND = ("coverage", "gini", "novelty", "diversity", "popularity_lift", "calibration")
 
 
 def kind(metric: str) -> str:
     """ndcg of ndcg@100."""
     return metric.split("@")[0]
+
+
+def plainly(metric: str) -> str:
+    """What its values say, in a few words; "" where there are none for it."""
+    return _PLAIN.get(kind(metric), "").format(k=metric.partition("@")[2])
 
 
 def metrics_of(report: Mapping[str, Any]) -> tuple[list[str], list[str]]:

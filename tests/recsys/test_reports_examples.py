@@ -70,10 +70,10 @@ def of_user(chosen, row):
 def test_the_planted_extremes_and_the_median_are_among_ten_different_people(chosen, results):
     assert len({one["user"] for one in chosen}) == len(chosen) == 10
     values = results["deep"].values["ndcg@100"]
-    assert "typical: the median of deep's ndcg@100 of all 101 people" in chosen[0]["why"]
+    assert "typical: the median of deep's ndcg@100 among all 101 people" in chosen[0]["why"]
     assert chosen[0]["values"]["deep"] == np.median(values)
-    assert "the best" in of_user(chosen, BEST)["why"]
-    assert "the worst" in of_user(chosen, WORST)["why"]
+    assert "the highest" in of_user(chosen, BEST)["why"]
+    assert "the lowest" in of_user(chosen, WORST)["why"]
     assert "disagree most" in of_user(chosen, APART)["why"]
     assert of_user(chosen, APART)["values"] == {"deep": 0.55, "plain": 0.01}
 

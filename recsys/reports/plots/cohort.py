@@ -32,10 +32,10 @@ def cohort(groups: Sequence[Mapping[str, Any]], marks: Mapping[str, Mark], metri
         ]
     lowered = len(groups) > 3  # every other name stands below its neighbours
     width = int((WIDTH - 44 - room(marks)) / len(groups) / LETTER * (1.9 if lowered else 1))
-    ticks = {
-        float(i): "\n\n" * (lowered and i % 2) + f"{one_line(group['name'], width)}\n{group['users']:,}"
-        for i, group in enumerate(groups)
-    }
+    ticks = {}
+    for i, group in enumerate(groups):
+        users = f"{group['users']:,} user{'s' * (group['users'] != 1)}"
+        ticks[float(i)] = "\n\n" * (lowered and i % 2) + f"{one_line(group['name'], width)}\n{users}"
     with drawing(f"cohort-{number}"):
         ends, bottom = (-0.4, len(groups) - 0.6), 76 if lowered else 42
         axes = lines(found, marks, "", metric, ticks, height=290 + bottom, limits=ends, bottom=bottom)

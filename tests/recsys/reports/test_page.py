@@ -96,6 +96,27 @@ def test_every_section_is_there_in_order_and_in_the_contents(read):
     assert {link[1:] for link in links} <= set(read.ids())
 
 
+def test_what_a_warning_is_about_is_asked_not_claimed(text):
+    assert "warning: yardstick?" in text
+
+
+def test_a_lead_that_may_be_chance_is_not_called_one():
+    report = world(20)
+    assert "perhaps by chance" in page(report)  # as the fixture has it
+    for one in report["comparisons"]:
+        one["p_adjusted"] = 0.01
+    assert "perhaps by chance" not in page(report)
+
+
+def test_a_cohort_of_one_group_has_nothing_to_compare_and_no_plot():
+    report = world(20)
+    name, cohort = next(iter(report["cohorts"].items()))
+    cohort["groups"] = [{**cohort["groups"][0], "users": 1}]
+    text = Page(page({**report, "cohorts": {name: cohort}})).text()
+    assert "One group of 1 user" in text
+    assert "of each model in each group" not in text
+
+
 def test_failed_checks_come_first_and_the_headline_says_so():
     report = world(20)
     report["checks"][3] = {

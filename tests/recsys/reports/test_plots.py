@@ -14,6 +14,7 @@ from recsys.reports.plots.headline import headline
 from recsys.reports.plots.labels import spread
 from recsys.reports.plots.numbers import MINUS, UNKNOWN, decimals, duration, number, plain, signed, size
 from recsys.reports.plots.roster import roster, two_lines
+from recsys.reports.plots.rounds import rounds
 from recsys.reports.plots.sheet import category_colour, model_colour
 from recsys.reports.plots.space import space
 from recsys.reports.standing import against
@@ -87,8 +88,14 @@ def test_each_cutoff_has_an_interval_and_each_line_its_name(report, marks):
 def test_a_cohort_tells_its_groups_and_how_many_are_in_each(report, marks):
     groups = report["cohorts"]["history length"]["groups"]
     svg = cohort(groups, marks, "ndcg@100", "history length", 0)
-    assert {"cold", "150", "warm", "300", "heavy"} <= set(words(svg))
+    assert {"cold", "150 users", "warm", "300 users", "heavy"} <= set(words(svg))
     assert len(parts(svg, "interval-0")) == 3
+
+
+def test_a_date_below_the_rounds_is_not_torn(report, marks):
+    dates = ("1998-02-07", "1998-03-08", "1998-03-31")
+    told = [{**report["rounds"][0], "label": f"from {date}"} for date in dates]
+    assert set(dates) <= set(words(rounds(told, marks, "ndcg@100")))
 
 
 def test_a_map_draws_every_item_once_in_its_category(report):
