@@ -67,7 +67,9 @@ def printable(text: str) -> str:
 
 def program() -> str:
     """How the reader can call this command line again: ``recsys``, or the path of it when that is not on the PATH."""
-    return "recsys" if shutil.which("recsys") else os.path.relpath(sys.argv[0])
+    if shutil.which("recsys"):
+        return "recsys"
+    return "python -m api.cli" if os.path.basename(sys.argv[0]) == "__main__.py" else os.path.relpath(sys.argv[0])
 
 
 def say(line: str) -> None:

@@ -16,6 +16,7 @@ import click
 import pytest
 
 from api.cli import COMMANDS, cli, main
+from api.cli.output import program
 
 LOG = "user,item,rating,timestamp\n" + "".join(
     f"{user},{item},{5 if (u + i) % 2 == 0 else 1},{1_700_000_000 + 60 * u + i}\n"
@@ -418,3 +419,10 @@ def test_a_mistyped_model_preset_or_metric_is_found_before_a_file_is_read(run: A
     three_lines(run("--home", "h", *missing, "--models", "als,autoencoder:mult"), 2, "preset", "'mult'")
     three_lines(run("--home", "h", *missing, "--metrics", "ndgc@20"), 2, "ndgc@20")
     three_lines(run("--home", "h", *missing), 1, "nowhere.csv")
+
+
+@pytest.mark.parametrize(("called", "again"), [("venv/bin/recsys", "venv/bin/recsys"), ("x/__main__.py", "python -m")])
+def test_a_reader_is_told_a_call_that_works(called: str, again: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("sys.argv", [called])
+    assert program().startswith(again)
