@@ -47,10 +47,11 @@ def bottlenecks(
     """The report's "bottlenecks": the error of histories restored through codes of several widths.
 
     Models of their own are trained for this, on at most 6,000 of the split's training histories (fewer of a catalogue
-    above 13,000 items), and asked about at most 1,000 of the people that the split asks about, who are not among those. error: the mean over people of
-    `missing` of what they gave, all of it shown; hidden_error: of what they hid, the same shown and left out of the
-    ranking; each with a 95% interval over people. on_progress: called after every epoch of every width. None where the
-    split has too few people, or no width is below the number of its training histories and of its items.
+    above 13,000 items), and asked about at most 1,000 of the people that the split asks about, who are not among those.
+    error: the mean over people of `missing` of what they gave, all of it shown; hidden_error: of what they hid, the
+    same shown and left out of the ranking; each with a 95% interval over people. on_progress: called after every epoch
+    of every width. None where the split has too few people, or no width is below the number of its training histories
+    and of its items.
     """
     learners, asked = _people(split, np.random.default_rng(seed))
     train, given, hidden = split.train[learners], split.given[asked], split.hidden[asked]
