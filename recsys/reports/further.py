@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
+from recsys.errors import RecsysError
 from recsys.evaluation.cohorts import as_cohorts
 from recsys.groups import similar_people
 from recsys.groups.export import as_groups
@@ -29,7 +30,8 @@ def further(
     tell: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
-    """cohorts, examples, maps, groups and bottlenecks, each as the page wants it, or None with nothing to show.
+    """cohorts, examples, maps, groups and bottlenecks, each as the page wants it, or None with nothing to show,
+    or where it cannot be made: the reason is told.
 
     cohorts: attributes to group by, besides history length, popularity and recency. quick: leave out what trains
     further models or groups people. tell: told what is being made; on_progress: told of the further models' epochs.
@@ -49,15 +51,26 @@ def further(
     deep = _first(evaluation, "autoencoder")
     if deep is None or quick:
         return found
-    tell("report: the map of items")
-    found["maps"] = _maps(evaluation, deep)
-    tell("report: groups of similar people")
     people, named = split.given, split.users
     if split.name == "strong":  # the people asked are not among those trained on
         people, named = csr_matrix(vstack([split.train, split.given])), (*split.train_users, *split.users)
-    found["groups"] = as_groups(similar_people(deep, people, named, split.items, catalogue, seed))
-    tell("report: reconstruction by width of the bottleneck")
-    found["bottlenecks"] = bottlenecks(split, seed, evaluation.device, on_progress=on_progress)
+    makers: dict[str, tuple[str, Callable[[], dict[str, Any] | None]]] = {
+        "maps": ("the map of items", lambda: _maps(evaluation, deep)),
+        "groups": (
+            "groups of similar people",
+            lambda: as_groups(similar_people(deep, people, named, split.items, catalogue, seed)),
+        ),
+        "bottlenecks": (
+            "reconstruction by width of the bottleneck",
+            lambda: bottlenecks(split, seed, evaluation.device, on_progress=on_progress),
+        ),
+    }
+    for key, (what, make) in makers.items():
+        tell(f"report: {what}")
+        try:
+            found[key] = make()
+        except RecsysError as error:  # what models were trained for minutes for is not lost with a picture
+            tell(f"report: without {what}: {error}")
     return found
 
 

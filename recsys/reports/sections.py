@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -164,7 +165,7 @@ def _groups(seen: View) -> Given | None:
 
 
 def _recipe(seen: View) -> Given:
-    return {"recipe": seen.report.get("recipe") or {}}
+    return {"recipe": seen.report.get("recipe") or {}, "command": shlex.join(map(str, seen.report["command"]))}
 
 
 SECTIONS: Mapping[str, tuple[str, Callable[[View], Given | None]]] = {
