@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,7 +70,7 @@ def program() -> str:
     """How the reader can call this command line again: ``recsys``, or the path of it when that is not on the PATH."""
     if shutil.which("recsys"):
         return "recsys"
-    return "python -m api.cli" if os.path.basename(sys.argv[0]) == "__main__.py" else os.path.relpath(sys.argv[0])
+    return "python -m api.cli" if Path(sys.argv[0]).name == "__main__.py" else os.path.relpath(sys.argv[0])
 
 
 def say(line: str) -> None:
