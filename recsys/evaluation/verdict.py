@@ -77,10 +77,11 @@ def _ranking(
         return f"{ranked[0]} is ahead with {figure}."
     gain = abs(found.difference)
     low, high = (found.low, found.high) if found.a == ranked[0] else (-found.high, -found.low)
-    share = f" ({gain / intervals[ranked[1]].mean:.1%})" if intervals[ranked[1]].mean > 0 else ""
+    next_mean = intervals[ranked[1]].mean
+    share = f"{gain / next_mean:.1%}" if next_mean > 0 else f"{gain:.4f}"
     return (
-        f"{ranked[0]} ranks best: {figure}, {gain:.4f}{share} above {ranked[1]}, the next "
-        f"(paired 95% interval {low:.4f} to {high:.4f}, adjusted p {_p(found.p_adjusted)})."
+        f"{ranked[0]} ranks best: its {metric} of {best.mean:.4f} is {share} above that of {ranked[1]}, the next, and "
+        f"that is more than chance ({gain:.4f}, 95% interval {low:.4f} to {high:.4f}, adjusted p {_p(found.p_adjusted)})."
     )
 
 
