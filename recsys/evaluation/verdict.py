@@ -81,7 +81,8 @@ def _ranking(
     share = f"{gain / next_mean:.1%}" if next_mean > 0 else f"{gain:.4f}"
     return (
         f"{ranked[0]} ranks best: its {metric} of {best.mean:.4f} is {share} above that of {ranked[1]}, the next, and "
-        f"that is more than chance ({gain:.4f}, 95% interval {low:.4f} to {high:.4f}, adjusted p {_p(found.p_adjusted)})."
+        f"that is more than chance ({gain:.4f}, 95% interval {low:.4f} to {high:.4f}, "
+        f"adjusted p {_p(found.p_adjusted)})."
     )
 
 
