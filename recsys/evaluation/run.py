@@ -39,6 +39,8 @@ DEFAULT_METRICS = (
     *("ndcg@100", "coverage@20", "gini@20", "novelty@20", "diversity@20", "popularity_lift@20"),
 )
 
+_DRAWS = 500  # of signs a comparison: what Holm makes of the smallest p is 1 in 500
+
 Watch = Callable[[str], Callable[[Progress], None]]
 
 
@@ -238,7 +240,7 @@ def _comparisons(
     questions = [(a, b, one) for a, b in pairs for one in metrics]
     means, least = intervals(differences, seed, groups=people), detectable(differences, groups=people)
     # No p is below 1 / (draws + 1), and Holm multiplies it by the questions: with few draws for many nothing is sure.
-    raw = sign_flip(differences, seed, max(FLIPS, 100 * len(questions)), groups=people)
+    raw = sign_flip(differences, seed, max(FLIPS, _DRAWS * len(questions)), groups=people)
     return [
         Comparison(*asked, mean.mean, mean.low, mean.high, float(p), adjusted, float(found), mean.users)
         for asked, mean, found, p, adjusted in zip(questions, means, least, raw, holm(raw.tolist()), strict=True)
