@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsys.entries import events_of, latest_of
+
 if TYPE_CHECKING:
     from recsys.interactions import Interactions
     from recsys.matrix import InteractionMatrix
@@ -30,18 +32,7 @@ def order_of(interactions: Interactions, data: InteractionMatrix, by_row: bool =
         if not by_row or _sorted_by_item(interactions):
             return None
         places = np.arange(len(interactions), dtype=np.int64)
-    matrix = data.matrix
-    row = data.users.find(interactions.user.labels.tolist())[interactions.user.codes].astype(np.int64)
-    column = data.items.find(interactions.item.labels.tolist())[interactions.item.codes].astype(np.int64)
-    known = (row >= 0) & (column >= 0)
-    entry = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * matrix.shape[1]
-    entry += matrix.indices
-    asked = row[known] * matrix.shape[1] + column[known]
-    found = np.minimum(np.searchsorted(entry, asked), len(entry) - 1)
-    held = entry[found] == asked  # an event that counts as nothing is no entry
-    order = np.full(len(entry), -1, dtype=np.int64)
-    np.maximum.at(order, found[held], places[known][held])
-    return order
+    return latest_of(places, events_of(interactions, data), data.matrix.nnz, nothing=-1)
 
 
 def moments(interactions: Interactions) -> np.ndarray | None:

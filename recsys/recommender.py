@@ -11,6 +11,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsys.entries import masked
+
 State = dict[str, np.ndarray]
 
 _RANKED_AT_ONCE = 2**19  # scores: what top_n holds at a time stays in the cache
@@ -51,14 +53,7 @@ class Holdout:
         last_first = np.lexsort((-order, row))
         hidden = np.empty(rows.nnz, dtype=bool)
         hidden[last_first] = np.arange(rows.nnz) - rows.indptr[row] < n_hidden[row]
-        return cls(_keep(rows, row, ~hidden), _keep(rows, row, hidden), order=order[~hidden])
-
-
-def _keep(rows: csr_matrix, row: np.ndarray, kept: np.ndarray) -> csr_matrix:
-    """The entries chosen by a mask; ``row`` is the row number of every entry."""
-    indptr = np.zeros(rows.shape[0] + 1, dtype=rows.indptr.dtype)
-    np.cumsum(np.bincount(row[kept], minlength=rows.shape[0]), out=indptr[1:])
-    return csr_matrix((rows.data[kept], rows.indices[kept], indptr), shape=rows.shape)
+        return cls(masked(rows, ~hidden), masked(rows, hidden), order=order[~hidden])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsys.entries import masked
 from recsys.recommender import Recommender
 
 FOLDS = 5
@@ -66,8 +67,7 @@ def _folds(rows: csr_matrix, rng: np.random.Generator) -> np.ndarray:
 
 def _places_of(model: Recommender, rows: csr_matrix, row: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     shown = ~hidden
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(row[shown], minlength=rows.shape[0]))])
-    given = csr_matrix((rows.data[shown], rows.indices[shown], indptr), shape=rows.shape)
+    given = masked(rows, shown)
     asked = np.unique(row[hidden])  # who has nothing hidden need not be ranked
     scores = np.array(model.score(given[asked]), dtype=np.float32)
     number = np.empty(rows.shape[0], dtype=np.int64)
@@ -77,5 +77,5 @@ def _places_of(model: Recommender, rows: csr_matrix, row: np.ndarray, hidden: np
     order = np.argsort(-scores, axis=1)
     place = np.empty(order.shape, dtype=np.int32)
     np.put_along_axis(place, order, np.arange(rows.shape[1], dtype=np.int32)[None], axis=1)
-    free = rows.shape[1] - np.diff(indptr)[row[hidden]]
+    free = rows.shape[1] - np.diff(given.indptr)[row[hidden]]
     return (place[number[row[hidden]], rows.indices[hidden]] + 0.5) / free

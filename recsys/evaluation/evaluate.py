@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsys.entries import keys
 from recsys.evaluation.beyond import About
 from recsys.evaluation.catalogue import Catalogue
 from recsys.evaluation.metrics import check_known, metric
@@ -104,8 +105,7 @@ def _threads() -> int:
 def hits_of(items: np.ndarray, hidden: csr_matrix) -> np.ndarray:
     """(n, k) bool: is the item at this rank hidden from this user? -1 never is."""
     n, width = hidden.shape
-    row = np.repeat(np.arange(n, dtype=np.int64), np.diff(hidden.indptr))
-    truth = np.sort(row * width + hidden.indices)
+    truth = np.sort(keys(hidden))
     asked = np.arange(n, dtype=np.int64)[:, None] * width + items
     hits = np.zeros(items.shape, dtype=bool)
     if len(truth):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 
+from recsys.entries import masked
 from recsys.linear.closed_form import user_weights
 from recsys.linear.filters import strongest_pairs
 
@@ -70,8 +71,7 @@ def _pairs(rows: csr_matrix, squares: np.ndarray, known: int, neighbours: int) -
     # From cosines back to products. In place: a product with diagonal matrices would leave the rows unsorted.
     pairs.data *= root[pairs.indices]
     pairs.data *= np.repeat(root, np.diff(pairs.indptr))
-    indptr = np.concatenate([[0], np.cumsum(kept)])[pairs.indptr]
-    return pairs, csr_matrix((pairs.data[kept], pairs.indices[kept], indptr), shape=pairs.shape)
+    return pairs, masked(pairs, kept)
 
 
 def _pieces(widths: np.ndarray, entries: int) -> list[np.ndarray]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from recsys.entries import masked
 from recsys.errors import DataError
-from recsys.evaluation.protocols.rows import among, ids_of, in_rows, left_out, masked, some
+from recsys.evaluation.protocols.rows import among, ids_of, in_rows, left_out, some
 from recsys.evaluation.protocols.sides import sides
 from recsys.evaluation.protocols.times import latest, latest_of_rows, span_of, times_of
 from recsys.evaluation.split import Split, describe

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsys.entries import events_of, latest_of, masked
 from recsys.errors import DataError, SettingError
-from recsys.evaluation.protocols.rows import ids_of, in_rows, last, left_out, masked, onto, parted, some, unseen
+from recsys.evaluation.protocols.rows import ids_of, in_rows, last, left_out, onto, parted, some, unseen
 from recsys.evaluation.protocols.sides import sides
-from recsys.evaluation.protocols.times import events_of, latest, latest_of, latest_of_rows, span_of, times_of
+from recsys.evaluation.protocols.times import latest, latest_of_rows, span_of, times_of
 from recsys.evaluation.split import Split, describe
 from recsys.feedback import FeedbackWeights
 from recsys.interactions import NO_TIME, Interactions
@@ -49,9 +50,9 @@ def leave_last_out(
             do="bring longer histories, or use the protocol strong",
         )
     whole = onto(learnt.matrix, learnt.items, found.items)  # numbers keep their order, and so do the entries
-    order = latest_of(ends.places, events_of(ends.past, learnt), whole.nnz)
+    order = latest_of(ends.places, events_of(ends.past, learnt), whole.nnz, NO_TIME)
     times, given_times = times_of(ends.past, learnt), times_of(ends.past, history)
-    given_order = latest_of(ends.places, events_of(ends.past, history), history.matrix.nnz)
+    given_order = latest_of(ends.places, events_of(ends.past, history), history.matrix.nnz, NO_TIME)
     chosen = some(np.flatnonzero(np.diff(whole.indptr) > hidden), validation, rng)
     kept = ~(in_rows(whole, chosen) & last(whole, order, hidden, rng))
     kept_of_chosen = kept[in_rows(whole, chosen)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsys.entries import keys, masked
 from recsys.evaluation.split import LeftOut
 from recsys.matrix import Index
 from recsys.recommender import Holdout
@@ -44,21 +45,9 @@ def in_rows(matrix: csr_matrix, rows: np.ndarray) -> np.ndarray:
     return np.repeat(wanted, np.diff(matrix.indptr))
 
 
-def masked(matrix: csr_matrix, kept: np.ndarray) -> csr_matrix:
-    """The entries chosen by a mask, (nnz,) bool; all rows stay."""
-    indptr = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
-    return csr_matrix((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
-
-
 def among(part: csr_matrix, whole: csr_matrix) -> np.ndarray:
     """(nnz of part,) bool: does ``whole``, of the same shape, hold that entry too?"""
     return np.isin(keys(part), keys(whole))
-
-
-def keys(matrix: csr_matrix) -> np.ndarray:
-    """(nnz,) int64: row * width + column of each entry, one number a pair."""
-    row = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-    return row * matrix.shape[1] + matrix.indices
 
 
 def last(matrix: csr_matrix, order: np.ndarray, many: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.evaluation.protocols.rows import among, filled, masked, onto, rows_of
+from recsys.entries import masked
+from recsys.evaluation.protocols.rows import among, filled, onto, rows_of
 from recsys.matrix import Index, InteractionMatrix
 from recsys.recency import of_rows
 

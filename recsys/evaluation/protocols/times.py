@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsys.entries import events_of, latest_of
 from recsys.errors import DataError
 from recsys.interactions import NO_TIME, Interactions
 from recsys.matrix import InteractionMatrix
@@ -17,26 +18,7 @@ def times_of(interactions: Interactions, data: InteractionMatrix) -> np.ndarray 
     """
     if interactions.span() is None:
         return None
-    return latest_of(interactions.time, events_of(interactions, data), data.matrix.nnz)
-
-
-def events_of(interactions: Interactions, data: InteractionMatrix) -> np.ndarray:
-    """(n,) int64: the entry of ``data.matrix`` that each event belongs to, -1 for an event that counts as nothing."""
-    matrix = data.matrix
-    row = data.users.find(interactions.user.labels.tolist())[interactions.user.codes].astype(np.int64)
-    column = data.items.find(interactions.item.labels.tolist())[interactions.item.codes].astype(np.int64)
-    entry = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * matrix.shape[1]
-    entry += matrix.indices
-    asked = np.where((row >= 0) & (column >= 0), row * matrix.shape[1] + column, -1)
-    found = np.minimum(np.searchsorted(entry, asked), len(entry) - 1)
-    return np.where(entry[found] == asked, found, -1)
-
-
-def latest_of(when: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
-    """(length,) int64: the largest ``when`` at each place, NO_TIME where there is none; a place of -1 is nowhere."""
-    found = np.full(length, NO_TIME, dtype=np.int64)
-    np.maximum.at(found, places[places >= 0], when[places >= 0])
-    return found
+    return latest_of(interactions.time, events_of(interactions, data), data.matrix.nnz, NO_TIME)
 
 
 def latest_of_rows(matrix: csr_matrix, times: np.ndarray | None) -> np.ndarray | None:
@@ -44,7 +26,7 @@ def latest_of_rows(matrix: csr_matrix, times: np.ndarray | None) -> np.ndarray |
     if times is None:
         return None
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    return latest_of(times, row, matrix.shape[0])
+    return latest_of(times, row, matrix.shape[0], NO_TIME)
 
 
 def latest(times: np.ndarray | None) -> int | None:
