@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.evaluation.evaluate import hits_of
+from recsys.evaluation.evaluate import MOST_SCORES, hits_of
 from recsys.evaluation.split import Split
 from recsys.evaluation.statistics import intervals
 from recsys.models import create
@@ -20,7 +20,6 @@ _MOST_LEARNERS, _MOST_ASKED = 6_000, 1_000
 _FEWEST_LEARNERS = 1_000
 _MOST_CELLS = 80_000_000  # learners x items: what training costs; with more items fewer people learn
 _SHARE = 4  # at least this many people to learn from for each that is asked
-_MOST_SCORES = 8 * 2**20
 # The deep path alone, told to give back all it is shown. Chosen on validation users of MovieLens 1M: of what was tried
 # in 20 epochs this restored most. Without the decay it learns its own people by heart and restores others worse.
 _RESTORING: dict[str, Any] = {
@@ -106,7 +105,7 @@ def missing(scores: np.ndarray, seen: csr_matrix | None, wanted: csr_matrix) -> 
 
 
 def _errors(model: Recommender, given: csr_matrix, hidden: csr_matrix, seed: int) -> dict[str, float]:
-    at_once = max(1, _MOST_SCORES // given.shape[1])
+    at_once = max(1, MOST_SCORES // given.shape[1])
     values = []
     for start in range(0, given.shape[0], at_once):
         shown, kept_back = given[start : start + at_once], hidden[start : start + at_once]

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recsys.evaluation.metrics import METRICS
+
 SURE = 0.05  # a difference counts as one from this adjusted p down
-_BEST = {  # what is better, for the metrics of which one can say so
-    "recall": 1,
-    "recall_capped": 1,
-    "precision": 1,
-    "ndcg": 1,
-    "map": 1,
-    "mrr": 1,
-    "hit_rate": 1,
-    "coverage": 1,
-    "diversity": 1,
-    "gini": -1,
-    "calibration": -1,
-}
+_SIGNS = {"higher": 1, "lower": -1, None: 0}
+# What is better, for the metrics of which one can say so; of novelty one cannot: what nobody takes is the most novel.
+_BEST = {name: _SIGNS[known.better] for name, known in METRICS.items() if name != "novelty"}
 _PLAIN = {  # what a number says to somebody who never met the metric; {k}: the length of the list
     "ndcg": "1: the hidden items stand at the top of every list of {k}; 0: none is in it",
     "recall": "share of a user's hidden items among the first {k}",
@@ -26,7 +18,7 @@ _PLAIN = {  # what a number says to somebody who never met the metric; {k}: the 
     "precision": "share of the first {k} that are hidden items",
     "hit_rate": "share of users with a hidden item among the first {k}",
 }
-_BEYOND = ("coverage", "gini", "novelty", "diversity", "popularity_lift", "calibration")
+_BEYOND = frozenset(name for name, known in METRICS.items() if known.kind != "hits")
 
 
 def kind(metric: str) -> str:
