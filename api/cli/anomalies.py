@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from api.cli.files import check_file, written
 from api.cli.known import histories
 from api.cli.output import FitProgress, json_option, print_json, print_table, say
 from api.cli.session import Session
-from recsys.errors import DataError, SettingError
+from recsys.errors import SettingError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -50,13 +51,13 @@ def command(
     flagged is for a person to judge.
     """
     if out is not None:
-        _check_file(out)
+        check_file(out, ENDINGS)
     from recsys.anomalies import find_anomalies
+    from recsys.evaluation.catalogue import Catalogue
 
-    registry = session.registry()
-    bundle = registry.load(registry.live().version(model or session.settings.default_model))
-    data = histories(session, bundle)
-    catalogue = _titles(session, bundle)
+    bundle, store = session.live_bundle(model), session.store()
+    data = histories(store, session.settings.weights, bundle)
+    catalogue = Catalogue(titles=store.titles(bundle.items.ids.tolist()))
     bars: list[FitProgress] = []
     found = find_anomalies(
         bundle.model,
@@ -107,20 +108,6 @@ def as_plain(found: Anomalies, model: str) -> dict[str, Any]:
     }
 
 
-def _check_file(out: Path) -> None:
-    """What cannot be written is found before minutes of judging."""
-    if out.suffix not in ENDINGS:
-        raise SettingError(f"cannot write {out.suffix or 'a file without an ending'}", do=f"use {', '.join(ENDINGS)}")
-    if not out.parent.is_dir():
-        raise DataError("there is no such folder", where=str(out.parent), do="make it first")
-
-
-def _titles(session: Session, bundle: ModelBundle) -> Catalogue:
-    from recsys.evaluation.catalogue import Catalogue
-
-    return Catalogue(titles=session.store().titles(bundle.items.ids.tolist()))
-
-
 def _refit(session: Session, bundle: ModelBundle, bars: list[FitProgress]) -> Refit:
     """Trains models with the settings of a published one."""
     from recsys.models import config_of, create
@@ -142,20 +129,19 @@ def _refit(session: Session, bundle: ModelBundle, bars: list[FitProgress]) -> Re
 
 
 def _write(out: Path, found: Anomalies, rows: csr_matrix, bundle: ModelBundle, catalogue: Catalogue) -> None:
-    partial = out.with_name(f".{out.name}.partial")  # a reader never meets half a file
-    if out.suffix == ".html":
-        from recsys.anomalies.page import page
+    with written(out) as partial:
+        if out.suffix == ".html":
+            from recsys.anomalies.page import page
 
-        html = page(found, rows, bundle.items, catalogue, bundle.name, datetime.now(UTC))
-        partial.write_text(html, encoding="utf-8")
-    elif out.suffix == ".json":
-        partial.write_bytes(orjson.dumps(as_plain(found, bundle.name), option=orjson.OPT_INDENT_2))
-    else:
-        from recsys.anomalies.table import as_table
+            html = page(found, rows, bundle.items, catalogue, bundle.name, datetime.now(UTC))
+            partial.write_text(html, encoding="utf-8")
+        elif out.suffix == ".json":
+            partial.write_bytes(orjson.dumps(as_plain(found, bundle.name), option=orjson.OPT_INDENT_2))
+        else:
+            from recsys.anomalies.table import as_table
 
-        frame = as_table(found)
-        frame.to_csv(partial, index=False) if out.suffix == ".csv" else frame.to_parquet(partial, index=False)
-    partial.replace(out)
+            frame = as_table(found)
+            frame.to_csv(partial, index=False) if out.suffix == ".csv" else frame.to_parquet(partial, index=False)
 
 
 def _show(found: Anomalies) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from api.cli.import_ import parse_columns
-from api.cli.judging import check_cohorts, evaluate, report_of, show, write
+from api.cli.judging import evaluate, report_of, show, write
 from api.cli.output import json_option, print_json, say
 from api.cli.question import PROTOCOLS, Question
 from api.cli.session import Session
@@ -112,6 +112,7 @@ def command(
     if not names:
         raise click.BadParameter("names no model", param_hint="--models")
 
+    from recsys.evaluation.cohorts import check_asked
     from recsys.evaluation.metrics import check_known, metric
     from recsys.evaluation.run import main_metric
     from recsys.models import create
@@ -143,7 +144,7 @@ def command(
     ).at_home(session)
     first = first_of_all(session.settings.device)
     splits, catalogue = question.splits(session), question.catalogue(session)
-    check_cohorts(cohorts, catalogue)
+    check_asked(cohorts, catalogue)
     check_known(asked, catalogue)  # before minutes of tuning
     folder = session.settings.reports_folder if out is None else out.parent
     models_asked = {name: session.settings.models.get(name, {}) for name in names}

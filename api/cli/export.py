@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.files import check_file, written
 from api.cli.known import catalogue_of_store, histories
 from api.cli.output import say
 from api.cli.session import Session
-from recsys.errors import DataError, SettingError
+from recsys.errors import SettingError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WRITERS = {".parquet": "to_parquet", ".csv": "to_csv"}
+ENDINGS = (".parquet", ".csv")
 
 
 @click.command(epilog="Example: recsys export recommendations top10.parquet -n 10")
@@ -27,10 +28,7 @@ WRITERS = {".parquet": "to_parquet", ".csv": "to_csv"}
 def command(session: Session, what: str, path: Path, n: int, model: str | None) -> None:
     """Write WHAT to PATH (.parquet or .csv): raw interactions, every user's list, item embeddings, or groups of people
     with similar interests."""
-    if path.suffix not in WRITERS:
-        raise SettingError(f"cannot write {path.suffix or 'a file without an ending'}", do="use .parquet or .csv")
-    if not path.parent.is_dir():
-        raise DataError("there is no such folder", where=str(path.parent), do="make it first")
+    check_file(path, ENDINGS)
     makers = {
         "interactions": _interactions,
         "recommendations": _recommendations,
@@ -38,12 +36,11 @@ def command(session: Session, what: str, path: Path, n: int, model: str | None) 
         "groups": _groups,
     }
     frame = makers[what](session, n, model)
-    partial = path.with_name(f".{path.name}.partial")  # a reader never meets half a file
-    if path.suffix == ".csv":
-        frame.to_csv(partial, index=False)
-    else:
-        frame.to_parquet(partial, index=False)
-    partial.replace(path)
+    with written(path) as partial:
+        if path.suffix == ".csv":
+            frame.to_csv(partial, index=False)
+        else:
+            frame.to_parquet(partial, index=False)
     say(f"{len(frame):,} rows in {path}")
 
 
@@ -68,9 +65,7 @@ def _embeddings(session: Session, n: int, model: str | None) -> pd.DataFrame:
     """item, then one column a dimension."""
     import pandas as pd
 
-    registry = session.registry()
-    release = registry.live()
-    bundle = registry.load(release.version(model or session.settings.default_model))
+    bundle = session.live_bundle(model)
     vectors = bundle.model.item_vectors()
     if vectors is None:
         raise SettingError(
@@ -86,14 +81,14 @@ def _groups(session: Session, n: int, model: str | None) -> pd.DataFrame:
     from recsys.groups import similar_people
     from recsys.groups.export import about, groups_frame
 
-    registry = session.registry()
-    bundle = registry.load(registry.live().version(model or session.settings.default_model))
+    bundle = session.live_bundle(model)
     grouping: Any = bundle.model
     if not hasattr(grouping, "encode"):
         raise SettingError(
             f"model '{bundle.card['model']}' has no bottleneck to group people by", do="use --model autoencoder or svd"
         )
-    data, catalogue = histories(session, bundle), catalogue_of_store(session.store())
+    store = session.store()
+    data, catalogue = histories(store, session.settings.weights, bundle), catalogue_of_store(store)
     found = similar_people(
         grouping, data.matrix, data.users.ids.tolist(), bundle.items, catalogue, session.settings.seed
     )

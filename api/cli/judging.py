@@ -16,7 +16,6 @@ from recsys.errors import DataError
 
 if TYPE_CHECKING:
     from recsys.evaluation.catalogue import Catalogue
-    from recsys.evaluation.checks import Check
     from recsys.evaluation.results import Evaluation
     from recsys.evaluation.split import Split
 
@@ -101,18 +100,8 @@ def show(evaluation: Evaluation) -> None:
     say(evaluation.verdict.text)
     for check in evaluation.checks:
         if check.status != "ok":
-            say(f"warning: {check.name}? {check.detail}" if check.status == "warn" else _failed(check))
+            named = f"warning: {check.name}?" if check.status == "warn" else f"failed: {check.name}:"
+            say(f"{named} {check.detail}")
     header, rows = as_table(evaluation)
     print_table("", header, rows)
     say("means over people, ± half of a 95% interval; more in the report")
-
-
-def _failed(check: Check) -> str:
-    return f"failed: {check.name}: {check.detail}"
-
-
-def check_cohorts(asked: Sequence[str], catalogue: Catalogue) -> None:
-    """SettingError for an attribute that nobody has, before anything is trained."""
-    from recsys.evaluation.cohorts import check_asked
-
-    check_asked(asked, catalogue)

@@ -6,23 +6,23 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from api.cli.session import Session
     from data.records import ItemRecord, UserRecord
     from data.store import Store
     from recsys.evaluation.catalogue import Catalogue
+    from recsys.feedback import FeedbackWeights
     from recsys.matrix import InteractionMatrix
     from recsys.serving.bundle import ModelBundle
 
 _PAGE = 10_000
 
 
-def histories(session: Session, bundle: ModelBundle) -> InteractionMatrix:
+def histories(store: Store, weights: FeedbackWeights, bundle: ModelBundle) -> InteractionMatrix:
     """Everybody's history, in the columns of a model: what came after its training it does not know."""
     from scipy.sparse import csr_matrix
 
     from recsys.matrix import InteractionMatrix
 
-    data = InteractionMatrix.build(session.store().interactions(), session.settings.weights)
+    data = InteractionMatrix.build(store.interactions(), weights)
     columns = bundle.items.find(data.items.ids.tolist())
     entries = data.matrix.tocoo()
     held = columns[entries.col] >= 0

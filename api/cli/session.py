@@ -13,6 +13,7 @@ from recsys.errors import DataError, StoreError
 if TYPE_CHECKING:
     from api.settings import Settings
     from data.store import Store
+    from recsys.serving.bundle import ModelBundle
     from recsys.serving.registry import ModelRegistry
     from recsys.serving.service import RecommendationService
 
@@ -59,6 +60,11 @@ class Session:
         from recsys.serving.registry import ModelRegistry
 
         return ModelRegistry(self.settings.registry_folder)
+
+    def live_bundle(self, model: str | None) -> ModelBundle:
+        """The live version of a model, by default of the configured one. NoModel where there is none."""
+        registry = self.registry()
+        return registry.load(registry.live().version(model or self.settings.default_model))
 
     def service(self, store: Store) -> RecommendationService:
         from api.app import recommendation_service
