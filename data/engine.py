@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from data.gate import FileGate, GatedConnection
+from data.patience import Patience
 from recsys.errors import SchemaMismatch, SettingError, StoreError
 
 CONNECT_SECONDS = 2  # a database that is not there is an error within this time
+LONGER = 10  # times the usual patience for a question that reads all events, or all items
 SQLITE_PAGE = 16_384  # bytes, for a file yet to be made: bulk inserts are a quarter faster than in pages of 4096
 
 
-def open_engine(url: str, *, create: bool = False, wait: float = 5.0) -> Engine:
+def open_engine(url: str, *, create: bool = False, wait: float = 5.0, patience: float | None = None) -> Engine:
     """An engine for a SQLite file or a PostgreSQL database, its schema as it is.
 
-    wait: seconds to wait for another writer before the database counts as locked. Raises SettingError for a URL of
-    another kind, StoreError when the SQLite file is missing and create is False, or cannot be made.
+    wait: seconds to wait for another writer before the database counts as locked. patience: seconds to wait for an
+    answer of PostgreSQL, None for as long as it takes (see data.patience). Raises SettingError for a URL of another
+    kind, StoreError when the SQLite file is missing and create is False, or cannot be made.
     """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed, create, wait)
         if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-            return _postgresql(parsed.set(drivername="postgresql+psycopg"), wait)
+            return _postgresql(parsed.set(drivername="postgresql+psycopg"), wait, patience)
     except (ArgumentError, NoSuchModuleError) as error:
         raise SettingError("this is not a database URL", where=shown(url), do=_URLS) from error
     raise SettingError(f"databases of the kind '{parsed.drivername}' are not supported", where=shown(url), do=_URLS)
@@ -92,6 +96,10 @@ def _pragmas(connection: sqlite3.Connection, record: object) -> None:
         "secure_delete = on",  # what is forgotten is overwritten, not only unlinked
     ):
         connection.execute(f"pragma {pragma}")
+    try:
+        connection.execute("select power(0.5, 1)")
+    except sqlite3.OperationalError:  # a SQLite library built without its functions for numbers
+        connection.create_function("power", 2, math.pow, deterministic=True)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -116,14 +124,21 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("begin immediate" if writes else "begin")
 
 
-def _postgresql(url: URL, wait: float) -> Engine:
-    return create_engine(
+def _postgresql(url: URL, wait: float, seconds: float | None) -> Engine:
+    patience = None if seconds is None else Patience(seconds)
+    if seconds is not None:
+        wait = min(wait, 0.8 * seconds)  # that a row is locked is an answer, and has to come in time
+    engine = create_engine(
         url,
         pool_pre_ping=True,  # after a restart of the server the next request works again
         pool_timeout=CONNECT_SECONDS,
         json_serializer=to_json,
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(wait * 1000)}"},
+        execution_options={"patience": patience},
     )
+    if patience is not None:
+        event.listen(engine, "do_connect", lambda dialect, record, args, options: patience.connect(*args, **options))
+    return engine
 
 
 def to_json(value: Any) -> str:
@@ -144,6 +159,14 @@ def in_words(engine: Engine) -> Iterator[None]:
         ) from error
     except engine.dialect.dbapi.Error as error:  # type: ignore[union-attr]  # an engine that is open has a driver
         raise explained(error, engine) from error
+
+
+def rows_of(engine: Engine, asked: Executable, *, long: bool = False) -> Sequence[Any]:
+    """The answer to one question, in a snapshot of its own. long: it may take longer than others. Raises StoreError."""
+    with in_words(engine), engine.connect() as connection:
+        patience = engine.get_execution_options().get("patience")
+        with patience.of(LONGER * patience.seconds) if long and patience is not None else nullcontext():
+            return connection.execute(asked).all()
 
 
 _SQLITE = (

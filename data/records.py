@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from recsys.interactions import NO_TIME, Encoded, Interactions
 
 MAX_ID = 255
 MAX_EVENT = 64
+MAX_KEY = 64
 MAX_TITLE = 1000
 MAX_CATEGORIES = 100
 MAX_ATTRIBUTES = 65_536  # bytes of JSON
@@ -46,6 +46,41 @@ class UserRecord:
     id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
     created: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """An item as it now is. deleted: it was taken out, and its record is empty."""
+
+    record: ItemRecord
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Numbers that become others when something changes: any item, any key, one user's events or record.
+
+    user: -1 for a user that the store does not hold.
+    """
+
+    items: int
+    keys: int
+    user: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An API key as it is kept. id: its public part. digest: 64 hex digits, of the secret part, which is not kept.
+
+    scopes: of "read", "feedback", "admin". created, revoked: microseconds since 1970-01-01 UTC; revoked None: in use.
+    """
+
+    id: str
+    name: str
+    digest: str
+    scopes: tuple[str, ...]
+    created: int
+    revoked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,42 +203,3 @@ def check_columns(interactions: Interactions) -> None:
     if interactions.key is not None:
         for key in set(interactions.key.tolist()) - {""}:
             check_id(key, "event key")
-
-
-def check_item(item: ItemRecord) -> None:
-    """DataError for an item that a store must not hold."""
-    check_id(item.id, "item")
-    where = f"item {item.id!r}"
-    if item.title is not None:
-        check_id(item.title, f"title of {where}", MAX_TITLE)
-    if len(item.categories) > MAX_CATEGORIES:
-        raise DataError(f"{len(item.categories)} categories, at most {MAX_CATEGORIES} are allowed", where=where)
-    for category in item.categories:
-        check_id(category, f"category of {where}")
-    _check_attributes(item.attributes, where)
-    _check_created(item.created, where)
-
-
-def check_user(user: UserRecord) -> None:
-    """DataError for a user that a store must not hold."""
-    check_id(user.id, "user")
-    _check_attributes(user.attributes, f"user {user.id!r}")
-    _check_created(user.created, f"user {user.id!r}")
-
-
-def _check_created(created: int | None, where: str) -> None:
-    fault = None if created is None else time_fault(created)
-    if fault:
-        raise DataError(f"created: {fault}", where=where)
-
-
-def _check_attributes(attributes: Mapping[str, Any], where: str) -> None:
-    try:
-        text = json.dumps(dict(attributes), allow_nan=False, ensure_ascii=False)
-        size = len(text.encode())
-    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
-        raise DataError(f"attributes cannot be kept as JSON: {error}"[:200], where=where) from error
-    if size > MAX_ATTRIBUTES:
-        raise DataError(f"attributes take {size:,} bytes, at most {MAX_ATTRIBUTES:,} are allowed", where=where)
-    if "\\u0000" in text:  # PostgreSQL's jsonb cannot hold it
-        raise DataError("attributes hold a NUL character", where=where, do="leave it out")

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from sqlalchemy import Engine, Executable, Select, delete, func, or_, select, text, update
+from sqlalchemy import Engine, select, text
 
-from data import writes
+from data import catalogue, crowd, keys, once, quick, writes
 from data.columnar import read_interactions
-from data.engine import in_words, open_engine
+from data.engine import open_engine, rows_of
 from data.forgetting import forget_user
-from data.records import Added, BadRow, Batch, Imported, ItemRecord, Stats, UserRecord, check_id
+from data.quick import QuickReads
+from data.records import (
+    Added,
+    BadRow,
+    Batch,
+    Imported,
+    ItemRecord,
+    ItemState,
+    KeyRecord,
+    Marks,
+    Stats,
+    UserRecord,
+)
 from data.spool import Spool
-from data.tables import Change, EventType, IdempotencyKey, Interaction, Item, Quarantined, User
+from data.tables import Quarantined, User
 from data.transactions import BULK, bulk_writing, lane_of, writing
 from data.vocabulary import Vocabulary
-from recsys.errors import KeyReused
-from recsys.interactions import MICROSECONDS_PER_DAY, NO_TIME, Interactions
-
-_ASKED = 500  # ids in one question
-_KEY_LIFE = 7 * MICROSECONDS_PER_DAY
+from recsys.interactions import Interactions
 
 
 class Store:
@@ -35,14 +41,17 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._quick = QuickReads(engine)
 
     @classmethod
-    def open(cls, url: str, *, create: bool = False, wait: float = 5.0) -> Self:
+    def open(cls, url: str, *, create: bool = False, wait: float = 5.0, patience: float | None = None) -> Self:
         """The store at a URL, sqlite:///FILE or postgresql://..., neither migrated nor reached yet.
 
         create: let a SQLite file that does not exist be made. wait: seconds to wait for another writer.
+        patience: seconds to wait for an answer of PostgreSQL, None for as long as it takes. Then questions fail at once
+        until it answers again (see data.patience); marks and histories are given up after half a second.
         """
-        return cls(open_engine(url, create=create, wait=wait))
+        return cls(open_engine(url, create=create, wait=wait, patience=patience))
 
     def close(self) -> None:
         self.engine.dispose()
@@ -55,7 +64,11 @@ class Store:
 
     def ping(self) -> None:
         """StoreError when the database cannot be reached."""
-        self._rows(select(1))
+        rows_of(self.engine, select(1))
+
+    def marks(self, user: str | None = None) -> Marks:
+        """What caches compare to learn that what they hold is stale, in one question of a few microseconds."""
+        return quick.marks(self._quick, user)
 
     # Interactions
 
@@ -69,36 +82,16 @@ class Store:
         with bulk_writing(self.engine, len(rows)) as lane:
             return writes.add_rows(lane, vocabulary, [rows], ahead=len(rows) >= BULK)
 
-    def add_once(self, key: str, digest: str, interactions: Interactions) -> tuple[Added, bool]:
-        """`add` under an Idempotency-Key: (what came of it, whether that is the answer given to an earlier call).
+    def add_once(
+        self, key: str, digest: str, interactions: Interactions, answer: Callable[[Added], dict[str, Any]]
+    ) -> tuple[dict[str, Any], bool]:
+        """`add` under an Idempotency-Key: (the answer made of what came of it, or given to an earlier call; which).
 
-        digest: of the request; another one under the same key raises KeyReused. The key is kept in the same transaction
-        as its effect, for 7 days.
+        digest: of the request; another one under the same key raises KeyReused. The answer, any JSON object, is kept in
+        the same transaction as the effect, for 7 days. While one call is at work, another under its key raises
+        KeyInFlight at once, in whatever thread or process; a killed one leaves its key free.
         """
-        check_id(key, "Idempotency-Key")
-        vocabulary = Vocabulary()
-        rows = vocabulary.rows(interactions)
-        keys = IdempotencyKey
-        with writing(self.engine) as connection:
-            lane = lane_of(connection)
-            connection.execute(delete(keys).where(keys.created < writes.now() - _KEY_LIFE))
-            # On PostgreSQL this waits until another holder of the key has ended.
-            if not lane.each(
-                "insert into idempotency_keys (key, digest, response, created) values (:key, :digest, '{}', :now)"
-                " on conflict do nothing",
-                key=[key],
-                digest=[digest],
-                now=[writes.now()],
-            ):
-                earlier = connection.execute(select(keys.digest, keys.response).where(keys.key == key)).one()
-                if earlier.digest != digest:
-                    raise KeyReused(
-                        f"Idempotency-Key {key!r} was used for another request", do="send a new key with a new request"
-                    )
-                return Added(**earlier.response), True
-            added = writes.add_rows(lane, vocabulary, [rows])
-            connection.execute(update(keys).where(keys.key == key).values(response=asdict(added)))
-            return added, False
+        return once.add_once(self.engine, key, digest, interactions, answer)
 
     def import_batches(
         self,
@@ -130,23 +123,7 @@ class Store:
 
     def history(self, user: str) -> Interactions:
         """One user's events, oldest first, those without a time before all others. Empty for an unknown user."""
-        of = Interaction
-        asked = (
-            select(Item.external_id, EventType.name, of.value, of.time, of.key)
-            .join_from(User, of, of.user_id == User.id)
-            .join(Item, Item.id == of.item_id)
-            .join(EventType, EventType.id == of.event_id)
-            .where(User.external_id == user)
-        )
-        rows = sorted(self._rows(asked), key=lambda row: (NO_TIME if row.time is None else row.time, row.external_id))
-        return Interactions.from_lists(
-            [user] * len(rows),
-            [row.external_id for row in rows],
-            [row.name for row in rows],
-            [np.nan if row.value is None else row.value for row in rows],
-            [NO_TIME if row.time is None else row.time for row in rows],
-            [row.key or "" for row in rows] if any(row.key for row in rows) else None,
-        )
+        return quick.history(self._quick, user)
 
     # Users
 
@@ -156,13 +133,15 @@ class Store:
             return writes.put_users(lane_of(connection), users)
 
     def user(self, id_: str) -> UserRecord | None:
-        rows = self._rows(select(User.external_id, User.attributes, User.created).where(User.external_id == id_))
+        rows = rows_of(
+            self.engine, select(User.external_id, User.attributes, User.created).where(User.external_id == id_)
+        )
         return UserRecord(*rows[0]) if rows else None
 
     def list_users(self, offset: int = 0, limit: int = 100) -> list[UserRecord]:
         """A page of the users, in the order in which they came to be."""
         asked = select(User.external_id, User.attributes, User.created).order_by(User.id)
-        return [UserRecord(*row) for row in self._rows(asked.offset(offset).limit(limit))]
+        return [UserRecord(*row) for row in rows_of(self.engine, asked.offset(offset).limit(limit))]
 
     def forget(self, user: str) -> bool:
         """Delete a user and everything of theirs, quarantined rows too. False when there was nothing."""
@@ -180,73 +159,80 @@ class Store:
 
     def items(self, ids: Iterable[str]) -> dict[str, ItemRecord]:
         """Those of the ids that there are."""
-        return {row.external_id: _item(row) for row in self._of_items(_ITEM, ids)}
+        return catalogue.items(self.engine, ids)
 
     def titles(self, ids: Iterable[str]) -> dict[str, str]:
         """The titles of those items that have one."""
-        rows = self._of_items(select(Item.external_id, Item.title).where(Item.title.is_not(None)), ids)
-        return {row.external_id: row.title for row in rows}
+        return catalogue.titles(self.engine, ids)
 
     def list_items(self, offset: int = 0, limit: int = 100) -> list[ItemRecord]:
         """A page of the items, in the order in which they came to be."""
-        return [_item(row) for row in self._rows(_ITEM.order_by(Item.id).offset(offset).limit(limit))]
+        return catalogue.list_items(self.engine, offset, limit)
 
     def delete_item(self, id_: str) -> bool:
         """Take an item out and empty its record; what people did with it stays. False when there is none."""
-        emptied: dict[str, Any] = {
-            "title": None,
-            "categories": [],
-            "attributes": {},
-            "hidden": False,
-            "deleted": writes.now(),
-        }
-        with writing(self.engine) as connection:
-            alive = (Item.external_id == id_) & Item.deleted.is_(None)
-            found = connection.execute(update(Item).where(alive).values(**emptied)).rowcount
-            if found:
-                writes.touch_items(lane_of(connection))
-            return bool(found)
+        return catalogue.delete_item(self.engine, id_)
 
     def hidden_items(self) -> set[str]:
         """Items never to be shown: the hidden and the deleted ones."""
-        asked = select(Item.external_id).where(or_(Item.hidden, Item.deleted.is_not(None)))
-        return {row.external_id for row in self._rows(asked)}
+        return catalogue.hidden_items(self.engine)
 
-    def item_change_stamp(self) -> int:
-        """A number that is another one after any item was added, changed, hidden or deleted. One row is read."""
-        rows = self._rows(select(Change.count).where(Change.name == "items"))
-        return int(rows[0][0]) if rows else 0
+    def items_changed(self, since: int) -> tuple[int, list[ItemState]]:
+        """(the count of item changes, the items changed after the count was ``since``, deleted ones too), as of one
+        moment: whoever asks again with that count misses none. since -1: all items."""
+        return catalogue.items_changed(self.engine, since)
+
+    # What people did, taken together. Each of these but `shared` reads every event: cache the answers.
 
     def popular_items(self, n: int, since: int | None = None) -> list[tuple[str, int]]:
-        """(item, how many users touched it), the most first, since a time in microseconds; hidden ones left out.
+        """(item, how many users touched it), the most first, since a time in microseconds; hidden ones left out."""
+        return crowd.popular_items(self.engine, n, since)
 
-        Reads every event: cache the answer.
+    def trending(self, now: int, half_life: float, since: int, n: int) -> list[tuple[str, float]]:
+        """(item, weight), the largest first, then the oldest item; hidden ones left out. Times in microseconds.
+
+        The weight is the sum of 0.5 ** ((now - time) / half_life) over the item's events with since <= time <= now.
         """
-        users = func.count(Interaction.user_id.distinct())
-        counted = select(Interaction.item_id, users.label("users")).group_by(Interaction.item_id)
-        if since is not None:
-            counted = counted.where(Interaction.time >= since)
-        by_item = counted.subquery()
-        asked = (
-            select(Item.external_id, by_item.c.users)
-            .join(by_item, by_item.c.item_id == Item.id)
-            .where(~Item.hidden, Item.deleted.is_(None))
-            .order_by(by_item.c.users.desc(), Item.id)
-            .limit(n)
-        )
-        return [(row.external_id, row.users) for row in self._rows(asked)]
+        return crowd.trending(self.engine, now, half_life, since, n)
+
+    def neighbours(self, user: str, limit: int) -> list[tuple[str, int]]:
+        """(another user, how many of this user's latest 200 items they touched too), the most first."""
+        return crowd.neighbours(self.engine, user, limit)
+
+    def shared(self, user: str, others: Sequence[str]) -> dict[str, list[str]]:
+        """Of each of the others: which of the user's latest 200 items they touched too, the user's latest first."""
+        return crowd.shared(self.engine, user, others)
+
+    def both(self, item: str, others: Sequence[str]) -> dict[str, int]:
+        """Of each of the other items: how many people touched both."""
+        return crowd.both(self.engine, item, others)
+
+    # API keys
+
+    def put_key(self, key: KeyRecord) -> None:
+        """Keep a new API key. DataError for an id or a name that cannot be kept."""
+        keys.put_key(self.engine, key)
+
+    def keys(self) -> list[KeyRecord]:
+        """Every key, revoked ones too, the newest first."""
+        return keys.keys(self.engine)
+
+    def revoke_key(self, id_: str) -> bool:
+        """False when there is no such key in use."""
+        return keys.revoke_key(self.engine, id_)
 
     # The whole
 
     def stats(self) -> Stats:
         """Counts over everything, deleted items left out."""
-        [(users, items, touched, quarantined, events, first, last)] = self._rows(
+        [(users, items, touched, quarantined, events, first, last)] = rows_of(
+            self.engine,
             text(
                 "select (select count(*) from users), (select count(*) from items where deleted is null),"
                 " (select count(*) from (select distinct item_id from interactions) touched"
                 " join items on items.id = touched.item_id where items.deleted is null),"
                 " (select count(*) from quarantine), count(*), min(time), max(time) from interactions"
-            )
+            ),
         )
         return Stats(users, items, touched, events, quarantined, None if first is None else (first, last))
 
@@ -254,24 +240,4 @@ class Store:
         """A page of the rows that could not be taken, in the order in which they came."""
         of = Quarantined
         asked = select(of.file, of.line, of.reason, of.text).order_by(of.id).offset(offset).limit(limit)
-        return [BadRow(*row) for row in self._rows(asked)]
-
-    def _rows(self, asked: Executable) -> Sequence[Any]:
-        with in_words(self.engine), self.engine.connect() as connection:
-            return connection.execute(asked).all()
-
-    def _of_items(self, asked: Select[*tuple[Any, ...]], ids: Iterable[str]) -> Iterator[Any]:
-        wanted = list(ids)
-        for start in range(0, len(wanted), _ASKED):
-            yield from self._rows(
-                asked.where(Item.external_id.in_(wanted[start : start + _ASKED]), Item.deleted.is_(None))
-            )
-
-
-_ITEM = select(Item.external_id, Item.title, Item.categories, Item.attributes, Item.hidden, Item.created).where(
-    Item.deleted.is_(None)
-)
-
-
-def _item(row: Any) -> ItemRecord:
-    return ItemRecord(row.external_id, row.title, tuple(row.categories), row.attributes, bool(row.hidden), row.created)
+        return [BadRow(*row) for row in rows_of(self.engine, asked)]

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Double
 
-from data.records import MAX_EVENT, MAX_ID
+from data.records import MAX_EVENT, MAX_ID, MAX_KEY
 
 # SQLite numbers rows by itself only in a column declared exactly INTEGER; it holds 64 bits all the same.
 Number = BigInteger().with_variant(Integer(), "sqlite")
@@ -31,17 +31,21 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
+    """changed: a number that grows with every event and record stored of them, by the clock (microseconds), so that
+    somebody who is forgotten and comes again is never taken for who they were."""
+
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(Number, primary_key=True)
     external_id: Mapped[str] = mapped_column(String(MAX_ID), unique=True)
     attributes: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
     created: Mapped[int] = mapped_column(Microseconds)
+    changed: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class Item(Base):
     """deleted: when it was taken out. The row stays, emptied: what people did with it still refers to it, and a live
-    model that knows it must be told never to show it."""
+    model that knows it must be told never to show it. changed: the count of the change "items" that it last had."""
 
     __tablename__ = "items"
 
@@ -53,6 +57,7 @@ class Item(Base):
     hidden: Mapped[bool] = mapped_column(Boolean, server_default=false())
     created: Mapped[int] = mapped_column(Microseconds)
     deleted: Mapped[int | None] = mapped_column(Microseconds)
+    changed: Mapped[int] = mapped_column(BigInteger, server_default="0", index=True)
 
 
 class EventType(Base):
@@ -126,8 +131,21 @@ class IdempotencyKey(Base):
     created: Mapped[int] = mapped_column(Microseconds, index=True)
 
 
+class ApiKey(Base):
+    """A key to the web API, as data.records.KeyRecord tells. Its secret part is not kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(MAX_KEY), primary_key=True)
+    name: Mapped[str] = mapped_column(String(MAX_ID))
+    digest: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    created: Mapped[int] = mapped_column(Microseconds)
+    revoked: Mapped[int | None] = mapped_column(Microseconds)
+
+
 class Change(Base):
-    """How often a kind of thing has changed: one row, "items", read by caches to learn that they are stale."""
+    """How often a kind of thing has changed: a row for "items" and one for "keys", read by caches."""
 
     __tablename__ = "changes"
 

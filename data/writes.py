@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,9 +9,12 @@ from hashlib import sha256
 
 import numpy as np
 
+from data.changes import now, touch_items, touch_users
+from data.checks import check_item, check_user
 from data.engine import to_json
-from data.lanes import AT_ONCE, Lane, as_list
-from data.records import Added, BadRow, Imported, ItemRecord, UserRecord, check_item, check_user
+from data.lanes import Lane
+from data.numbering import numbers
+from data.records import Added, BadRow, Imported, ItemRecord, UserRecord
 from data.spool import Spool
 from data.vocabulary import Rows, Vocabulary
 
@@ -22,19 +24,14 @@ _SLICE = 500_000  # events handed to the database at a time
 _PIECE = 20_000  # bad rows in memory at a time
 
 
-def now() -> int:
-    """Microseconds since 1970-01-01 UTC."""
-    return time.time_ns() // 1000
-
-
 def add_rows(lane: Lane, vocabulary: Vocabulary, pieces: Iterable[Rows], *, ahead: bool = False) -> Added:
     """Store rows with the users, items and event types they speak of. Rows that are there already change nothing.
 
     ahead: prepare the next rows in a second thread while the database takes those before.
     """
-    users, new_users = _numbers(lane, "users", list(vocabulary.users.numbers))
-    items, new_items = _numbers(lane, "items", list(vocabulary.items.numbers))
-    events, _ = _numbers(lane, "event_types", list(vocabulary.events.numbers))
+    users, new_users, known_users = numbers(lane, "users", list(vocabulary.users.numbers))
+    items, new_items, _ = numbers(lane, "items", list(vocabulary.items.numbers))
+    events, _, _ = numbers(lane, "event_types", list(vocabulary.events.numbers))
 
     def slices() -> Iterator[Rows]:
         for rows in pieces:
@@ -45,9 +42,15 @@ def add_rows(lane: Lane, vocabulary: Vocabulary, pieces: Iterable[Rows], *, ahea
                 yield numbered.take(order[start : start + _SLICE])
 
     received = added = 0
+    active = []
     for rows in _ahead(slices()) if ahead else slices():
         received += len(rows)
-        added += lane.events(rows)
+        new = lane.events(rows)
+        added += new
+        if new and len(known_users):
+            active.append(rows.user[np.flatnonzero(np.diff(rows.user, prepend=-1))])  # they come sorted
+    if active:
+        touch_users(lane, np.intersect1d(known_users, np.concatenate(active)))
     if new_items:
         touch_items(lane)
     return Added(received, added, received - added, new_users, new_items)
@@ -68,62 +71,18 @@ def _by_key(user: np.ndarray, item: np.ndarray) -> np.ndarray:
     return np.lexsort((item, user))
 
 
-# LABELS: where the lane reads the labels sent with the question.
-_FIND = {
-    "users": "select j.key, t.id from LABELS j join users t on t.external_id = j.value",
-    "items": "select j.key, t.id from LABELS j join items t on t.external_id = j.value",
-    "event_types": "select j.key, t.id from LABELS j join event_types t on t.name = j.value",
-}
-_INSERT = {
-    "users": "insert into users (external_id, created) select value, :now from LABELS j where true",
-    "items": "insert into items (external_id, created) select value, :now from LABELS j where true",
-    "event_types": "insert into event_types (name) select value from LABELS j where true",
-}
-
-
-def _numbers(lane: Lane, table: str, labels: list[str]) -> tuple[np.ndarray, int]:
-    """((n,) int64 numbers in the database, how many are new). New ones follow each other in the order of the labels."""
-    numbers = _find(lane, table, labels)
-    missing = np.flatnonzero(numbers < 0)
-    if not len(missing):
-        return numbers, 0
-    fresh = [labels[at] for at in missing.tolist()]
-    in_order = sorted(fresh) if lane.concurrent else fresh
-    statement = _INSERT[table].replace("LABELS", lane.listed) + " on conflict do nothing"
-    lists = [as_list(in_order[start : start + AT_ONCE]) for start in range(0, len(in_order), AT_ONCE)]
-    dated = {} if table == "event_types" else {"now": [now()] * len(lists)}
-    new = lane.each(statement, labels=lists, **dated)
-    numbers[missing] = _find(lane, table, fresh)
-    return numbers, new
-
-
-def _find(lane: Lane, table: str, labels: list[str]) -> np.ndarray:
-    """(n,) int64 numbers of labels in a table, -1 for those it does not hold."""
-    found = np.full(len(labels), -1, dtype=np.int64)
-    for start in range(0, len(labels), AT_ONCE):
-        at, numbers = lane.pairs(_FIND[table].replace("LABELS", lane.listed), labels[start : start + AT_ONCE])
-        found[start + at] = numbers
-    return found
-
-
-def touch_items(lane: Lane) -> None:
-    """Tell caches that what they know of the items is stale. Last in its transaction: on PostgreSQL it is a lock."""
-    lane.select(
-        "insert into changes (name, count) values ('items', 1)"
-        " on conflict (name) do update set count = changes.count + 1 returning count"
-    )
-
-
 def put_items(lane: Lane, items: Sequence[ItemRecord], *, imported: bool = False) -> int:
     """Insert or replace items; the number that changed. imported: what people decided here outlives the file: a
     hidden item stays hidden, a deleted one deleted."""
     for item in items:
         check_item(item)
+    items = sorted(items, key=lambda item: item.id) if lane.concurrent else items
     changed = lane.each(
-        "insert into items (external_id, title, categories, attributes, hidden, created)"
-        " values (:id, :title, :categories, :attributes, :hidden, :created)"
+        "insert into items (external_id, title, categories, attributes, hidden, created, changed)"
+        " values (:id, :title, :categories, :attributes, :hidden, :created, -1)"
         " on conflict (external_id) do update set title = excluded.title, categories = excluded.categories,"
         " attributes = excluded.attributes, hidden = excluded.hidden or (:imported and items.hidden), deleted = null,"
+        " changed = -1,"
         " created = case when :dated then excluded.created else items.created end"
         " where (items.deleted is null or not :imported) and"
         " (items.deleted is not null or coalesce(items.title, '') <> coalesce(excluded.title, '')"
@@ -148,14 +107,17 @@ def put_users(lane: Lane, users: Sequence[UserRecord]) -> int:
     """Insert or replace users; the number that changed."""
     for user in users:
         check_user(user)
+    users = sorted(users, key=lambda user: user.id) if lane.concurrent else users
     return lane.each(
-        "insert into users (external_id, attributes, created) values (:id, :attributes, :created)"
+        "insert into users (external_id, attributes, created, changed) values (:id, :attributes, :created, :now)"
         " on conflict (external_id) do update set attributes = excluded.attributes,"
+        " changed = case when users.changed < excluded.changed then excluded.changed else users.changed + 1 end,"
         " created = case when :dated then excluded.created else users.created end"
         " where users.attributes <> excluded.attributes or (:dated and users.created <> excluded.created)",
         id=[user.id for user in users],
         attributes=[to_json(dict(user.attributes)) for user in users],
         created=[_dated(user.created) for user in users],
+        now=[now()] * len(users),
         dated=[user.created is not None for user in users],
     )
 

@@ -24,26 +24,26 @@ def test_an_item_comes_back_as_it_was_put(store: Store) -> None:
 
 def test_putting_an_item_again_counts_and_stamps_only_a_change(store: Store) -> None:
     store.put_items([ALIEN])
-    stamp = store.item_change_stamp()
+    stamp = store.marks().items
     assert store.put_items([ALIEN, ItemRecord("alien", "Alien", ALIEN.categories, ALIEN.attributes)]) == 0
-    assert store.item_change_stamp() == stamp
+    assert store.marks().items == stamp
     assert store.put_items([ItemRecord("alien", "Aliens", hidden=True)]) == 1
-    assert store.item_change_stamp() != stamp
+    assert store.marks().items != stamp
     assert store.item("alien") == ItemRecord("alien", "Aliens", hidden=True, created=NOON)
 
 
 def test_the_stamp_moves_when_an_item_is_added_hidden_or_deleted(store: Store) -> None:
-    stamps = [store.item_change_stamp()]
+    stamps = [store.marks().items]
     for change in (
         lambda: store.add(Interactions.from_lists(["u"], ["a"])),
         lambda: store.put_items([ItemRecord("a", hidden=True)]),
         lambda: store.delete_item("a"),
     ):
         change()
-        stamps.append(store.item_change_stamp())
+        stamps.append(store.marks().items)
     assert len(set(stamps)) == 4
     store.add(Interactions.from_lists(["u2"], ["a"]))
-    assert store.item_change_stamp() == stamps[-1]
+    assert store.marks().items == stamps[-1]
 
 
 def test_a_deleted_item_is_gone_for_people_but_never_shown_and_keeps_its_events(store: Store) -> None:

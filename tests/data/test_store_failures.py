@@ -269,7 +269,7 @@ def test_a_write_that_starts_after_another_began_waits_its_turn(sqlite_url: str)
             thread.start()
         for thread in threads:
             thread.join()
-        assert store.item_change_stamp() == 1 + 8
+        assert store.marks().items == 1 + 8
 
 
 def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:

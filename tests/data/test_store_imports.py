@@ -145,7 +145,7 @@ def test_importing_a_file_again_changes_nothing(store: Store, size: int) -> None
         )
 
     first = again()
-    before, stamp = content(store), store.item_change_stamp()
+    before, stamp = content(store), store.marks().items
     assert first.received == size
     assert first.added == len(before[0]) == size - first.repeated
     assert (first.new_users, first.new_items) == (len(before[1]), len(before[2]))
@@ -153,7 +153,7 @@ def test_importing_a_file_again_changes_nothing(store: Store, size: int) -> None
     assert (first.changed_items, first.changed_users) == (2, 1)
     assert len(before[4]) == 1
     second = again()
-    assert (content(store), store.item_change_stamp()) == (before, stamp)
+    assert (content(store), store.marks().items) == (before, stamp)
     assert second == Imported(size, 0, size, 0, 0, first.quarantined, 0, 0, 0)
 
 
