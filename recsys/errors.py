@@ -60,6 +60,10 @@ class KeyReused(RecsysError):
     """An Idempotency-Key came again with another request under it."""
 
 
+class KeyInFlight(RecsysError):
+    """A request under the same Idempotency-Key has not ended yet."""
+
+
 class SchemaMismatch(StoreError):
     """The database has another schema version than this code."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -61,7 +62,7 @@ class Index:
 
     def find(self, ids: Iterable[str]) -> np.ndarray:
         """(k,) int32 columns, -1 for ids the index does not hold."""
-        return np.fromiter((self.by_id.get(id_, -1) for id_ in ids), dtype=np.int32)
+        return np.fromiter(map(self.by_id.get, ids, repeat(-1)), dtype=np.int32)
 
 
 @dataclass(frozen=True, eq=False)

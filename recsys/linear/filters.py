@@ -8,11 +8,13 @@ a = b = 1/2. A smaller b lets people with long histories count for more, which h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 
+from recsys.linear.products import by_column, gathered, product
 from recsys.linear.spectral import truncated_svd
 from recsys.recommender import State
 
@@ -45,7 +47,10 @@ class Neighbours:
         return cls(strongest_pairs(normalised(matrix, user_exponent, item_exponent), most))
 
     def score(self, rows: csr_matrix) -> np.ndarray:
-        return np.asarray((rows @ self.pairs).toarray(), dtype=np.float32)
+        scores = np.zeros(rows.shape, dtype=np.float32)
+        for row, (start, stop) in enumerate(pairwise(rows.indptr.tolist())):
+            scores[row] = self.pairs[rows.indices[start:stop]].T @ rows.data[start:stop]
+        return scores
 
     def state(self) -> State:
         return {"indptr": self.pairs.indptr, "indices": self.pairs.indices, "data": self.pairs.data}
@@ -53,7 +58,9 @@ class Neighbours:
     @classmethod
     def restore(cls, state: State) -> Self:
         n = len(state["indptr"]) - 1
-        return cls(csr_matrix((state["data"], state["indices"], state["indptr"]), shape=(n, n)))
+        pairs = csr_matrix((state["data"], state["indices"], state["indptr"]), shape=(n, n))
+        pairs.check_format(full_check=True)  # scipy reads and writes wherever a wrong index points
+        return cls(pairs)
 
 
 def strongest_pairs(rows: csr_matrix, most: int) -> csr_matrix:
@@ -94,7 +101,7 @@ def _strongest(block: csr_matrix, first: int, most: int) -> tuple[np.ndarray, np
 class LowPass:
     """score = x D^-a V V' D^a: the history seen through the leading right singular vectors V of R.
 
-    vectors: (n_items, rank) V; scale: (n_items,) D^a.
+    vectors: (n_items, rank) V, column by column; scale: (n_items,) D^a.
     """
 
     vectors: np.ndarray
@@ -103,15 +110,18 @@ class LowPass:
     @classmethod
     def fit(cls, matrix: csr_matrix, user_exponent: float, item_exponent: float, rank: int, seed: int) -> Self:
         _, vectors = truncated_svd(normalised(matrix, user_exponent, item_exponent), rank, seed)
-        return cls(np.ascontiguousarray(vectors, dtype=np.float32), degrees(matrix)[1] ** np.float32(item_exponent))
+        return cls(by_column(vectors), degrees(matrix)[1] ** np.float32(item_exponent))
 
     def cut(self, rank: int) -> Self:
         """The same filter with only the strongest ``rank`` directions."""
-        return type(self)(np.ascontiguousarray(self.vectors[:, :rank]), self.scale)
+        return type(self)(self.vectors[:, :rank], self.scale)
 
     def score(self, rows: csr_matrix) -> np.ndarray:
-        code = csr_matrix(rows @ diags(1 / self.scale), dtype=np.float32) @ self.vectors
-        return (code @ self.vectors.T) * self.scale
+        data = (rows.data * (1 / self.scale)[rows.indices]).astype(np.float32, copy=False)
+        code = gathered(csr_matrix((data, rows.indices, rows.indptr), shape=rows.shape), self.vectors)
+        scores = product(code, self.vectors)
+        scores *= self.scale
+        return scores
 
     def state(self) -> State:
         return {"vectors": self.vectors, "scale": self.scale}

@@ -68,12 +68,12 @@ class LinearPath:
 
     def score(self, rows: csr_matrix) -> np.ndarray:
         """(rows, n_items) float32; an empty history scores zeros."""
-        total = np.zeros(rows.shape, dtype=np.float32)
+        total: np.ndarray | None = None
         for part, share in zip(self.parts, self.shares, strict=True):
             scores = part.score(rows)
             scores *= np.float32(share)
-            total += scores
-        return total
+            total = scores if total is None else np.add(total, scores, out=total)
+        return total if total is not None else np.zeros(rows.shape, dtype=np.float32)
 
     def state(self) -> State:
         arrays: State = {"shares": np.array(self.shares, dtype=np.float64)}

@@ -7,6 +7,7 @@ library's; scoring is the closed-form solution of their equation 4 for any histo
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,11 +15,14 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.errors import TrainingError
+from recsys.linear.products import by_column, product
 from recsys.linear.threads import one_blas_thread
+from recsys.models.als_left_out import Solution
 from recsys.models.checks import check_matrix, check_rows, in_range
 from recsys.models.space import Range
 from recsys.recommender import FitOptions, Progress, State
 
+_ITEMS_AT_ONCE = 4096  # of the item table, in float64
 _BLOCK = 64  # people solved together: at 256 factors their systems take 32 MB
 # The library's own threads and OpenBLAS's slow each other tenfold, and for a small system apiece waiting for each other
 # costs more than helping (600 people on a busy machine: 17 s, then 1 s). Limiting them takes a millisecond.
@@ -63,7 +67,7 @@ class ALS:
 
     def __init__(self, config: ALSConfig | None = None) -> None:
         self.config = config or ALSConfig()
-        self._items: np.ndarray | None = None  # (n_items, factors) float32
+        self._items: np.ndarray | None = None  # (n_items, factors) float32, column by column
         self._pull: float = self.config.regularization
         self._gram: np.ndarray | None = None  # Y^T Y + l I, (factors, factors) float64
 
@@ -84,14 +88,14 @@ class ALS:
             model.fit(matrix, show_progress=False, callback=_Teller(options, self.config.iterations))
         if not np.isfinite(model.item_factors).all():
             raise TrainingError("ALS diverged: its factors are not finite", do="raise regularization or lower alpha")
-        return self._set(np.asarray(model.item_factors, dtype=np.float32), pull)
+        return self._set(by_column(model.item_factors), pull)
 
     def score(self, rows: csr_matrix) -> np.ndarray:
         check_rows(rows, None if self._items is None else len(self._items))
         if rows.shape[0] < _MANY:
-            return self.fold_in(rows) @ self._items.T  # type: ignore[union-attr]  # checked above
+            return product(self.fold_in(rows), self._items)  # type: ignore[arg-type]  # checked above
         with one_blas_thread():
-            return self.fold_in(rows) @ self._items.T  # type: ignore[union-attr]  # checked above
+            return product(self.fold_in(rows), self._items)  # type: ignore[arg-type]  # checked above
 
     def fold_in(self, rows: csr_matrix) -> np.ndarray:
         """(rows, factors) float32: the factors of people with these histories. An empty history gives zeros."""
@@ -113,6 +117,19 @@ class ALS:
             people[start:stop] = np.linalg.solve(systems, right[:, :, None])[:, :, 0]
         return people
 
+    def left_out(self, row: csr_matrix) -> Callable[[np.ndarray], np.ndarray]:
+        """Of one history: (n, nnz) bool, which entries to leave out, -> (n, n_items) float32 scores without them.
+
+        Exact, as ``score`` of those n histories, at the cost of folding in one (`recsys.models.als_left_out`).
+        """
+        items, gram = self._items, self._gram
+        if items is None or gram is None:
+            raise TrainingError("this model has learnt nothing yet", do="call fit or restore first")
+        check_rows(row, len(items))
+        confidence = self.config.alpha * row.data.astype(np.float64)
+        solution = Solution.of(gram, items[row.indices].astype(np.float64), confidence)
+        return lambda removed: product(solution.without(removed).astype(np.float32), items)
+
     def item_vectors(self) -> np.ndarray | None:
         return self._items
 
@@ -126,8 +143,10 @@ class ALS:
 
     def _set(self, items: np.ndarray, pull: float) -> Self:
         self._items, self._pull = items, pull
-        wide = items.astype(np.float64)
-        self._gram = wide.T @ wide + pull * np.eye(items.shape[1])
+        self._gram = pull * np.eye(items.shape[1])
+        for start in range(0, len(items), _ITEMS_AT_ONCE):
+            wide = items[start : start + _ITEMS_AT_ONCE].astype(np.float64)
+            self._gram += wide.T @ wide
         return self
 
 

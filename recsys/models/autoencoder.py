@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import SettingError
 from recsys.linear.path import LinearPath
 from recsys.models.autoencoder_config import AutoencoderConfig
-from recsys.models.autoencoder_scoring import centred, decode, encode
+from recsys.models.autoencoder_scoring import centred, decode, encode, laid_out
 from recsys.models.blend import Blend
 from recsys.models.checks import check_matrix, check_rows, in_range
 from recsys.models.presets import expanded
@@ -24,6 +24,7 @@ from recsys.recommender import FitOptions, State, top_n
 
 _LINEAR = "linear/"  # starts the names of the linear path's arrays in the state
 _BLEND = "blend"
+_LAST = "decoder_weight"
 
 __all__ = ["Autoencoder", "AutoencoderConfig"]
 
@@ -59,7 +60,8 @@ class Autoencoder:
         if self.config.conditional:
             _check_attributes(options, matrix.shape[0])
         fitted = fit_both(matrix, self.config, options)
-        self.config, self._arrays, self._linear = fitted.config, fitted.deep, fitted.linear
+        self.config, self._linear = fitted.config, fitted.linear
+        self._arrays = laid_out(fitted.deep)
         self._blend = fitted.config.mixture or self._blend
         return self
 
@@ -114,7 +116,7 @@ class Autoencoder:
 
     def item_vectors(self) -> np.ndarray | None:
         """(n_items, width) float32: the decoder's last weights, without those of the attributes."""
-        vectors = self._arrays.get("decoder_weight")
+        vectors = self._arrays.get(_LAST)
         return vectors if vectors is None or self.config.decoder_layers else vectors[:, : self.config.bottleneck]
 
     def state(self) -> State:

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from scipy.special import expit
 
 from recsys.errors import SettingError
+from recsys.linear.products import by_column, product
 from recsys.models.autoencoder_config import AutoencoderConfig
 from recsys.recommender import State
 
@@ -21,6 +22,12 @@ _ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+def laid_out(arrays: State) -> State:
+    """The arrays of a trained network as scoring wants them in memory: what is multiplied by, column by column."""
+    sparse = ("input_weight", "attribute_weight")  # of these, rows are looked up
+    return {k: by_column(a) if a.ndim == 2 and k not in sparse else a for k, a in arrays.items()}
+
+
 def encode(config: AutoencoderConfig, arrays: State, rows: csr_matrix, attributes: np.ndarray | None) -> np.ndarray:
     """(rows, bottleneck) float32: the code of each history, of a variational model its mean.
 
@@ -28,7 +35,7 @@ def encode(config: AutoencoderConfig, arrays: State, rows: csr_matrix, attribute
     """
     x = _normalised(rows) @ arrays["input_weight"] + arrays["input_bias"]
     if attributes is not None:
-        x = x + attributes @ arrays["attribute_weight"]
+        x = x + product(attributes, arrays["attribute_weight"].T)
     if config.layers:
         seen = _hidden(config, arrays, x, "norms.0")
         for k in range(len(config.layers) - 1):
@@ -46,7 +53,9 @@ def decode(config: AutoencoderConfig, arrays: State, code: np.ndarray, attribute
     x = code if attributes is None else np.concatenate([code, attributes], axis=1)
     for k in range(len(config.decoder_layers)):
         x = _hidden(config, arrays, _linear(arrays, f"decoder.{k}", x), f"decoder_norms.{k}")
-    return x @ arrays["decoder_weight"].T + arrays["decoder_bias"]
+    scores = product(x, arrays["decoder_weight"])
+    scores += arrays["decoder_bias"]
+    return scores
 
 
 def centred(arrays: State, attributes: np.ndarray | None, n_rows: int) -> np.ndarray | None:
@@ -80,7 +89,7 @@ def _normalised(rows: csr_matrix) -> csr_matrix:
 
 
 def _linear(arrays: State, name: str, x: np.ndarray) -> np.ndarray:
-    return x @ arrays[f"{name}.weight"].T + arrays[f"{name}.bias"]
+    return product(x, arrays[f"{name}.weight"]) + arrays[f"{name}.bias"]
 
 
 def _hidden(config: AutoencoderConfig, arrays: State, x: np.ndarray, norm: str) -> np.ndarray:

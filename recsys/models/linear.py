@@ -96,7 +96,9 @@ class EASE:
             self._weights = state["weights"]
         else:
             n_items = len(state["indptr"]) - 1
-            self._weights = csr_matrix((state["data"], state["indices"], state["indptr"]), shape=(n_items, n_items))
+            weights = csr_matrix((state["data"], state["indices"], state["indptr"]), shape=(n_items, n_items))
+            weights.check_format(full_check=True)  # scipy reads and writes wherever a wrong index points
+            self._weights = weights
         return self
 
 

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 
+from recsys.linear.products import by_column, gathered, product
 from recsys.linear.spectral import truncated_svd
 from recsys.models.checks import check_matrix, check_rows, in_range
 from recsys.models.space import Range
@@ -47,7 +48,7 @@ class SVD:
 
     def __init__(self, config: SVDConfig | None = None) -> None:
         self.config = config or SVDConfig()
-        self._vectors: np.ndarray | None = None  # (n_items, factors) float32
+        self._vectors: np.ndarray | None = None  # (n_items, factors) float32, column by column
         self._values: np.ndarray | None = None  # (factors,) float32, falling
 
     def fit(self, matrix: csr_matrix, options: FitOptions) -> Self:
@@ -62,16 +63,17 @@ class SVD:
 
         popularity = np.asarray(matrix.sum(axis=0), dtype=np.float64).ravel()
         scale = np.where(popularity > 0, popularity, 1) ** -self.config.item_exponent
-        self._values, self._vectors = truncated_svd(matrix @ diags(scale), self.config.factors, options.seed, tell)
+        self._values, vectors = truncated_svd(matrix @ diags(scale), self.config.factors, options.seed, tell)
+        self._vectors = by_column(vectors)
         return self
 
     def score(self, rows: csr_matrix) -> np.ndarray:
         check_rows(rows, None if self._vectors is None else len(self._vectors))
-        return self.encode(rows) @ self._vectors.T  # type: ignore[union-attr]  # checked above
+        return product(self.encode(rows), self._vectors)  # type: ignore[arg-type]  # checked above
 
     def encode(self, rows: csr_matrix) -> np.ndarray:
         """(rows, factors) float32: the code of each history, x V."""
-        return rows.astype(np.float32, copy=False) @ self._vectors
+        return gathered(rows.astype(np.float32, copy=False), self._vectors)  # type: ignore[arg-type]
 
     def coder(self) -> Self:
         """What of the model makes codes and item vectors: all of it."""

@@ -37,7 +37,7 @@ def library_factors(als: ALS, rows: csr_matrix, dtype) -> np.ndarray:
             regularization=float(state["regularization"][0]),
             dtype=dtype,
         )
-        theirs.item_factors = state["items"].astype(dtype)
+        theirs.item_factors = np.ascontiguousarray(state["items"], dtype=dtype)
         return theirs.recalculate_user(np.arange(rows.shape[0]), rows)
 
 
