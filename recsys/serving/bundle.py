@@ -1,7 +1,8 @@
 """ModelBundle: everything needed to answer with one model, as a folder of arrays and JSON that can run no code.
 
-model.safetensors: the model's state ("model/..."), item popularity and item ids; card.json: what it is and where it
-came from; manifest.json: size and sha256 of both, written last. Nothing in it names a user.
+model.safetensors: the model's state ("model/..."), item popularity and item ids, and the items' vectors where the state
+does not hold them; a table kept column by column lies there as it is in memory ("transposed/..."). card.json: what the
+model is and where it came from; manifest.json: size and sha256 of both, written last. Nothing in it names a user.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
@@ -18,8 +19,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as parse_arrays
 from safetensors.numpy import save as pack_arrays
 from scipy.sparse import csr_matrix
 
@@ -28,11 +27,13 @@ from recsys.errors import DamagedBundle, DataError, RecsysError
 from recsys.matrix import Index
 from recsys.models import create
 from recsys.recommender import Recommender, State
-from recsys.serving.files import digest_of, manifest_of, read_verified, write_folder
+from recsys.serving.arrays import view_arrays
+from recsys.serving.files import digest_of, manifest_of, map_verified, write_folder
 
 ARRAYS, CARD = "model.safetensors", "card.json"
 NAMES = frozenset({ARRAYS, CARD})
-_STATE = "model/"
+_STATE, _TRANSPOSED = "model/", "transposed/"
+_ITEMS_AT_ONCE = 1024  # a few MB of a table
 _DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
 _LIBRARIES = ("numpy", "scipy", "torch", "implicit", "safetensors")
 
@@ -43,31 +44,49 @@ class ModelBundle:
 
     The card needs "model" (a name in the registry of models) and "config" (its settings); the rest is for people.
     digest: 64 hex digits that stand for the content; "" before it was saved or loaded.
+    vectors: the model's item vectors, (n_items, width) float32; None where it knows none.
+
+    What was loaded is a read-only view of the file, so processes that hold the same bundle share its memory.
     """
 
     model: Recommender
     items: Index
     popularity: np.ndarray
     card: Mapping[str, Any]
-    digest: str = field(default="", compare=False)
+    digest: str = ""
+    vectors: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.vectors is None:
+            object.__setattr__(self, "vectors", self.model.item_vectors())
 
     @property
     def name(self) -> str:
         return str(self.card["model"])
 
     @cached_property
-    def unit_vectors(self) -> np.ndarray | None:
-        """(n_items, width) float32 item vectors of length 1 (0 where a vector is 0), or None: products are cosines."""
-        vectors = self.model.item_vectors()
+    def lengths(self) -> np.ndarray | None:
+        """(n_items,) float32 Euclidean lengths of the items' vectors, 1 where a vector is 0; None without vectors."""
+        vectors = self.vectors
         if vectors is None:
             return None
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return (vectors / np.where(length > 0, length, 1.0)).astype(np.float32)
+        starts = range(0, len(vectors), _ITEMS_AT_ONCE)
+        found = np.concatenate([np.linalg.norm(vectors[k : k + _ITEMS_AT_ONCE], axis=1) for k in starts])
+        return np.where(found > 0, found, 1).astype(np.float32)
+
+    def cosines(self, column: int) -> np.ndarray | None:
+        """(n_items,) float32, new: the cosine of every item's vector and that of one; None without vectors."""
+        vectors, lengths = self.vectors, self.lengths
+        if vectors is None or lengths is None:
+            return None
+        return np.asarray((vectors @ (vectors[column] / lengths[column])) / lengths, dtype=np.float32)
 
     def files(self) -> dict[str, bytes]:
         """The bundle as file contents. Raises DamagedBundle for what ``load`` would refuse: it is never written."""
         text, offsets = _encode(self.items)
-        arrays = {_STATE + key: np.ascontiguousarray(array) for key, array in self.model.state().items()}
+        arrays = {_STATE + key: array for key, array in self.model.state().items()}
+        if self.vectors is not None and not any(np.may_share_memory(self.vectors, array) for array in arrays.values()):
+            arrays["vectors"] = self.vectors
         arrays |= {"popularity": np.asarray(self.popularity, dtype=np.float32), "items": text, "item_offsets": offsets}
         where = f"model '{self.card.get('model')}', not yet saved"
         _check_arrays(arrays, where)
@@ -83,7 +102,7 @@ class ModelBundle:
         except (TypeError, ValueError) as error:
             raise DamagedBundle(f"the card cannot be written as JSON: {error}", where=where) from error
         _parse_card(card, where)
-        return {ARRAYS: pack_arrays(arrays), CARD: card}
+        return {ARRAYS: pack_arrays(dict(_laid_out(key, array) for key, array in arrays.items())), CARD: card}
 
     def save(self, folder: Path) -> str:
         """Write a new folder, whole or not at all. Returns the digest of its content."""
@@ -98,18 +117,18 @@ class ModelBundle:
         Raises DamagedBundle naming the file and the cause: altered or missing files, arrays of odd types or shapes, or
         not finite, a model this version does not know, a model that does not score its own items.
         """
-        files, digest = read_verified(folder, NAMES)
-        card = _parse_card(files[CARD], str(folder / CARD))
+        files, digest = map_verified(folder, NAMES)
+        card = _parse_card(bytes(files[CARD]), str(folder / CARD))
         where = str(folder / ARRAYS)
-        try:
-            arrays = parse_arrays(files[ARRAYS])
-        except (SafetensorError, ValueError, KeyError) as error:
-            raise DamagedBundle(f"not a safetensors file: {error}", where=where) from error
+        arrays = _as_was(view_arrays(files[ARRAYS], where), where)
         _check_arrays(arrays, where)
         items = _decode(arrays, int(card["n_items"]), where)
         _check_popularity(arrays["popularity"], len(items), where)
         state = {key.removeprefix(_STATE): array for key, array in arrays.items() if key.startswith(_STATE)}
-        return cls(_restored(card, state, len(items), where), items, arrays["popularity"], card, digest)
+        model = _restored(card, state, len(items), where)
+        bundle = cls(model, items, arrays["popularity"], card, digest, arrays.get("vectors"))
+        _check_vectors(bundle.vectors, len(items), where)
+        return bundle
 
 
 def _restored(card: Mapping[str, Any], state: State, n_items: int, where: str) -> Recommender:
@@ -143,7 +162,9 @@ def _check_arrays(arrays: State, where: str) -> None:
     for key, array in arrays.items():
         if array.dtype.name not in _DTYPES:
             raise DamagedBundle(f"array '{key}' has type {array.dtype}, none a model may have", where=where)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        with np.errstate(invalid="ignore"):
+            ends = (array.min(initial=0), array.max(initial=0)) if array.dtype.kind == "f" else (0, 0)
+        if not np.isfinite(ends).all():  # of a NaN among them both are NaN
             raise DamagedBundle(f"array '{key}' holds numbers that are not finite", where=where, do="train again")
 
 
@@ -152,6 +173,29 @@ def _check_popularity(popularity: np.ndarray, n_items: int, where: str) -> None:
         raise DamagedBundle("the bundle holds no items", where=where, do="train on some interactions")
     if popularity.shape != (n_items,) or popularity.dtype != np.float32 or (popularity < 0).any():
         raise DamagedBundle(f"popularity is not {n_items:,} counts but {popularity.shape}", where=where)
+
+
+def _check_vectors(vectors: np.ndarray | None, n_items: int, where: str) -> None:
+    if vectors is not None and (vectors.ndim != 2 or len(vectors) != n_items or vectors.dtype.kind != "f"):
+        raise DamagedBundle(f"the items' vectors are not {n_items:,} rows but {vectors.shape}", where=where)
+
+
+def _laid_out(key: str, array: np.ndarray) -> tuple[str, np.ndarray]:
+    """What is written for an array: its transpose where that is how it lies in memory."""
+    if array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous:
+        return _TRANSPOSED + key, array.T
+    return key, np.ascontiguousarray(array)
+
+
+def _as_was(arrays: State, where: str) -> State:
+    """The arrays as they were given to ``_laid_out``; views only."""
+    found: State = {}
+    for key, array in arrays.items():
+        name = key.removeprefix(_TRANSPOSED)
+        if name in found or (name != key and array.ndim != 2):
+            raise DamagedBundle(f"array '{key}' cannot be a table, or is there twice", where=where)
+        found[name] = array if name == key else array.T
+    return found
 
 
 def _encode(items: Index) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -31,11 +32,12 @@ def digest_of(manifest: bytes) -> str:
     return str(json.loads(manifest)["sha256"])
 
 
-def read_verified(folder: Path, names: frozenset[str]) -> tuple[dict[str, bytes], str]:
+def map_verified(folder: Path, names: frozenset[str]) -> tuple[dict[str, memoryview], str]:
     """({name: bytes}, digest) of a folder holding exactly ``names`` by its manifest; every byte hashed, nothing parsed.
 
-    The bytes returned are the bytes hashed, so a file altered meanwhile cannot slip in between. Raises DamagedBundle
-    naming the file and the cause.
+    The bytes are read-only maps of the files: processes that map one file share its memory, and what is mapped outlives
+    a file that is renamed or unlinked. They are the bytes hashed as long as nobody writes into a file, which has mode
+    0444 from the start. Raises DamagedBundle naming the file and the cause.
     """
     raw = _read(folder / MANIFEST)
     entries, digest = _parse_manifest(folder / MANIFEST, raw)
@@ -43,7 +45,7 @@ def read_verified(folder: Path, names: frozenset[str]) -> tuple[dict[str, bytes]
         raise _damaged(folder / MANIFEST, f"it lists {sorted(entries)}, not {sorted(names)}")
     files = {}
     for name, (size, sha256) in entries.items():
-        data = _read(folder / name)
+        data = _mapped(folder / name)
         if len(data) != size:
             raise _damaged(folder / name, f"it has {len(data):,} bytes, the manifest says {size:,}")
         if _sha256(data) != sha256:
@@ -62,7 +64,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
         for name, data in [*files.items(), (MANIFEST, manifest_of(files))]:
-            write_synced(partial / name, data)
+            write_synced(partial / name, data, mode=0o444)  # for good: whoever serves it has it mapped
         partial.chmod(0o755)  # mkdtemp gives 0700; whoever serves may be another user than whoever trains
         sync_folder(partial)
         partial.rename(folder)
@@ -74,10 +76,12 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_synced(path: Path, data: bytes) -> None:
+def write_synced(path: Path, data: bytes, mode: int | None = None) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
 
 
@@ -127,7 +131,7 @@ def _canonical(value: Any) -> bytes:
     return json.dumps(value, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
 
 
-def _sha256(data: bytes) -> str:
+def _sha256(data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
@@ -136,6 +140,17 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise _damaged(path, f"it cannot be read ({error.strerror})") from error
+
+
+def _mapped(path: Path) -> memoryview:
+    """The bytes of a file, mapped read-only; the map lasts as long as somebody holds a view of it."""
+    try:
+        with path.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:  # there is nothing to map
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, f"it cannot be read ({error})") from error
 
 
 def _damaged(path: Path, cause: str) -> DamagedBundle:

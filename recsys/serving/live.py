@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,20 +27,54 @@ class Snapshot:
 
 
 class LiveModels:
-    """Notices a new release by the pointer's stamp, one system call a request.
+    """Notices a new release by the pointer's stamp: one system call a request, or none while a thread watches it.
 
     A release that cannot be loaded leaves the old one serving; ``health`` says so, and it is tried again every
-    RETRY_SECONDS.
+    RETRY_SECONDS. The release before the one that serves is kept, so that going back to it loads nothing.
     """
 
     def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
         self._snapshot: Snapshot | None = None
+        self._before: Snapshot | None = None
         self._refused: tuple[Stamp | None, str, float] | None = None  # stamp, why, when to try again
         self._loading = threading.Lock()
+        self._watcher: threading.Thread | None = None
+        self._stopped = threading.Event()
+
+    def watch(self, seconds: float = 0.2) -> None:
+        """Look for a new release every so often and load it in the background, so that no request waits for it.
+
+        Call it in the process that answers: a thread does not survive a fork. Until a release is held, requests load.
+        """
+        self.stop()
+        self._stopped = threading.Event()
+        self._watcher = threading.Thread(
+            target=self._watch, args=(seconds, self._stopped), name="releases", daemon=True
+        )
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End watching; from now on requests look for themselves. Returns when a load under way is done."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            self._stopped.set()
+            watcher.join()
 
     def snapshot(self) -> Snapshot:
         """The release to answer from. NoModel or DamagedBundle only while there never was one."""
+        held = self._snapshot
+        if held is not None and self._watcher is not None and self._watcher.is_alive():
+            return held
+        return self._looked()
+
+    def _watch(self, seconds: float, stopped: threading.Event) -> None:
+        while not stopped.is_set():
+            with suppress(NoModel, DamagedBundle):  # nothing to serve yet: a request says so
+                self._looked()
+            stopped.wait(seconds)
+
+    def _looked(self) -> Snapshot:
         held, stamp = self._snapshot, self._registry.stamp()
         if held is not None and held.stamp == stamp:
             return held
@@ -76,9 +111,11 @@ class LiveModels:
         stamp = self._registry.stamp()  # before the pointer is read: a swap in between is noticed next time
         if held is not None and (held.stamp == stamp or self._waits(stamp)):
             return held
-        kept = held.bundles if held is not None else {}
         try:
             release = self._registry.live()
+            kept = {v: one.bundles[v] for one in (self._before, held) if one is not None for v in one.bundles}
+            kept = {v: kept[v] for v in release.models.values() if v in kept}
+            self._before = None  # freed before another is loaded
             bundles = {v: kept[v] if v in kept else self._registry.load(v) for v in release.models.values()}
         except (NoModel, DamagedBundle) as error:
             if held is None:
@@ -87,9 +124,10 @@ class LiveModels:
             self._refused = (stamp, why, time.monotonic() + RETRY_SECONDS)
             return held
         for bundle in bundles.values():
-            _ = (bundle.unit_vectors, bundle.items.by_id)  # made now, not in somebody's request
-        self._snapshot, self._refused = Snapshot(stamp, release, bundles), None
-        return self._snapshot
+            _ = (bundle.lengths, bundle.items.by_id)  # made now, not in somebody's request
+        found = Snapshot(stamp, release, bundles)
+        self._snapshot, self._before, self._refused = found, held, None
+        return found
 
 
 def _facts(version: str, bundle: ModelBundle) -> dict[str, Any]:

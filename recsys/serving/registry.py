@@ -21,7 +21,7 @@ from typing import Any
 
 from recsys.errors import AlreadyRunning, DamagedBundle, NoModel
 from recsys.serving.bundle import CARD, NAMES, ModelBundle
-from recsys.serving.files import digest_of, manifest_of, read_verified, replace_file, unwritable, write_folder
+from recsys.serving.files import digest_of, manifest_of, map_verified, replace_file, unwritable, write_folder
 
 POINTER = "live.json"
 KEPT_RELEASES = 100
@@ -58,10 +58,10 @@ class ModelRegistry:
         return self._releases()[-1]
 
     def stamp(self) -> Stamp | None:
-        """Changes whenever the live release may have changed; one system call. None: nothing published."""
+        """Changes whenever the live release may have changed; one system call. None: no pointer, or none to be seen."""
         try:
             found = self.pointer.stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return (found.st_mtime_ns, found.st_ino, found.st_size)
 
@@ -86,13 +86,13 @@ class ModelRegistry:
 
     def card(self, version: str) -> dict[str, Any]:
         """What a version says of itself, its files verified."""
-        card: dict[str, Any] = json.loads(self.verify(version)[CARD])
+        card: dict[str, Any] = json.loads(bytes(self.verify(version)[CARD]))
         return card
 
-    def verify(self, version: str) -> dict[str, bytes]:
+    def verify(self, version: str) -> dict[str, memoryview]:
         """Hash every file of a version; returns their contents. DamagedBundle, or NoModel when there is no such one."""
         folder = self._path(version)
-        files, digest = read_verified(folder, NAMES)
+        files, digest = map_verified(folder, NAMES)
         self._check_name(version, digest, folder)
         return files
 

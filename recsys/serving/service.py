@@ -2,128 +2,165 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from scipy.sparse import vstack
 
+from recsys.errors import UnknownId
 from recsys.feedback import FeedbackWeights
 from recsys.interactions import Interactions
-from recsys.matrix import Index, history_row
-from recsys.preferences import Preferences
-from recsys.recency import faded, moments, recency_of
-from recsys.recommender import top_n
+from recsys.linear.products import AT_ONCE
+from recsys.matrix import history_row
+from recsys.serving.answer import Answer, Recommended, Strategy
+from recsys.serving.ask import PLAIN, Ask
+from recsys.serving.assortment import NOTHING_KNOWN, Assortment
 from recsys.serving.bundle import ModelBundle
-from recsys.serving.live import LiveModels
+from recsys.serving.explain import alike
+from recsys.serving.listing import Listing
+from recsys.serving.live import LiveModels, Snapshot
+from recsys.serving.people import cosines
+from recsys.serving.profile import Profile
 from recsys.serving.registry import ModelRegistry
+from recsys.serving.rules import Preset
+from recsys.serving.scoring import BatchedScorer
+from recsys.serving.slots import Entry
 
-Strategy = Literal["personal", "popular", "similar"]
 _IMPERSONAL = frozenset({"popularity"})  # models that answer everyone alike must not be called personal
 
 
-@dataclass(frozen=True, slots=True)
-class Recommended:
-    """One ranked item. score: comparable within one answer only. rank: from 1, counted over all pages."""
+@dataclass(frozen=True, eq=False)
+class _Person:
+    """One history against one model of one release."""
 
-    item: str
-    score: float
-    rank: int
+    version: str
+    bundle: ModelBundle
+    profile: Profile
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was asked for, and how it was made. user: None for an anonymous history. id: distinct for every answer."""
-
-    user: str | None
-    model_name: str
-    model_version: str
-    strategy: Strategy
-    id: str
-    items: tuple[Recommended, ...]
+    @property
+    def personal(self) -> bool:
+        return self.profile.known and self.bundle.name not in _IMPERSONAL
 
 
 class RecommendationService:
-    """Scores histories with the live models.
+    """Scores histories with the live models; knows no database.
 
-    history: everything one user did, by user id. hidden: ids that are never shown; give the same frozenset object as
-    long as it does not change, its columns are kept. default: the model that answers when none is named, if it is live.
-    Safe to share between threads: an answer is made from one release throughout.
+    default: the model that answers when none is named, if it is live. presets: rules by name. fresh_share: of a list's
+    places, for items that the model does not know yet and that are like the history. Safe to share between threads: an
+    answer is made from one release throughout, and the same history gives the same answer whoever asks beside it.
     """
 
     def __init__(
         self,
         registry: ModelRegistry,
-        history: Callable[[str], Interactions],
         weights: FeedbackWeights | None = None,
-        hidden: Callable[[], frozenset[str]] = frozenset,
         default: str | None = None,
+        presets: Mapping[str, Preset] | None = None,
+        fresh_share: float = 0.1,
+        on_fold_in: Callable[[float], None] | None = None,
     ) -> None:
         self.live = LiveModels(registry)
-        self._history = history
+        self.scorer = BatchedScorer()
         self._weights = weights if weights is not None else FeedbackWeights()
-        self._hidden = hidden
         self._default = default
-        self._hidden_columns: tuple[frozenset[str], str, np.ndarray] = (frozenset(), "", np.empty(0, np.int32))
+        self._presets = presets or {}
+        self._fresh_share = fresh_share
+        self._on_fold_in = on_fold_in
 
     def recommend(
-        self,
-        user: str,
-        n: int = 10,
-        offset: int = 0,
-        model: str | None = None,
-        exclude: Iterable[str] = (),
-        include_seen: bool = False,
-        allowed: Collection[str] | None = None,
+        self, history: Interactions, ask: Ask = PLAIN, assortment: Assortment | None = None, user: str | None = None
     ) -> Answer:
-        """The n best items for a user after the first ``offset``. Whether training knew the user makes no difference.
+        """The best items for one history. Whether training knew the person makes no difference.
 
-        Never among them: hidden items, items the user dislikes, ``exclude``, and, unless include_seen, items of the
-        user's history. allowed: only these ids. Without one liked item that the model knows, the strategy is "popular".
-        Raises NoModel when nothing is live or no live model is called ``model``.
+        Never among them: hidden items, items the person dislikes, and, unless asked for, items of the history. Without
+        one liked item that the model knows the strategy is "content" where categories say something, else "popular".
+        Raises NoModel when nothing is live or no live model is called ``ask.model``, UnknownId for a preset that there
+        is none of.
         """
-        return self._answer(user, self._history(user), n, offset, model, exclude, include_seen, allowed)
+        person = self._person(history, ask)
+        scores = None
+        if person.profile.known:
+            started = time.perf_counter()
+            scores = self.scorer.score(person.bundle.model, person.profile.asked(person.bundle.model))
+            if self._on_fold_in is not None:
+                self._on_fold_in(time.perf_counter() - started)
+        return self._answer(person, scores, ask, assortment, user)
 
-    def recommend_history(
-        self,
-        history: Interactions,
-        n: int = 10,
-        offset: int = 0,
-        model: str | None = None,
-        exclude: Iterable[str] = (),
-        include_seen: bool = False,
-        allowed: Collection[str] | None = None,
-    ) -> Answer:
-        """As ``recommend``, for one person's interactions given directly; nothing is looked up or stored."""
-        return self._answer(None, history, n, offset, model, exclude, include_seen, allowed)
+    def recommend_many(
+        self, histories: Sequence[tuple[str, Interactions]], ask: Ask = PLAIN, assortment: Assortment | None = None
+    ) -> list[Answer]:
+        """`recommend` for many users at once, of one release, in their order."""
+        snapshot = self.live.snapshot()
+        people = [self._person(history, ask, snapshot) for _, history in histories]
+        scores: dict[int, np.ndarray] = {}
+        known = [number for number, person in enumerate(people) if person.profile.known]
+        for start in range(0, len(known), AT_ONCE):
+            some = known[start : start + AT_ONCE]
+            model = people[some[0]].bundle.model
+            rows = vstack([people[number].profile.asked(model) for number in some], format="csr")
+            scores |= zip(some, model.score(rows), strict=True)
+        return [
+            self._answer(person, scores.get(number), ask, assortment, user)
+            for number, (person, (user, _)) in enumerate(zip(people, histories, strict=True))
+        ]
 
-    def popular(
-        self, n: int = 10, offset: int = 0, model: str | None = None, allowed: Collection[str] | None = None
-    ) -> Answer:
-        """What most people of the training data preferred, hidden items left out."""
-        return self._answer(None, Interactions.empty(), n, offset, model, (), False, allowed)
+    def popular(self, ask: Ask = PLAIN, assortment: Assortment | None = None) -> Answer:
+        """What most people of the training data preferred."""
+        return self.recommend(Interactions.empty(), ask, assortment)
 
-    def similar(
-        self, item: str, n: int = 10, offset: int = 0, model: str | None = None, allowed: Collection[str] | None = None
-    ) -> Answer:
+    def ranked(self, rows: Sequence[tuple[str, float]], ask: Ask, assortment: Assortment | None = None) -> Answer:
+        """A list made elsewhere, (item, score) best first, under the same filters; the strategy is "trending"."""
+        person = self._person(Interactions.empty(), ask)
+        listing = self._listing(person, ask, assortment)
+        entries = listing.permitted([Entry(item, score, "trending") for item, score in rows])
+        return _answer_of(person, None, "trending", _rows(entries, ask))
+
+    def similar(self, item: str, ask: Ask = PLAIN, assortment: Assortment | None = None) -> Answer:
         """The items most like one item, best first; score: the cosine of their vectors, where the model has some.
 
-        A model without vectors scores a history of that one item. UnknownId when the model does not know the item.
+        A model without vectors scores a history of that one item; for an item that the model does not know, items of
+        the same categories come, and the strategy is "content". UnknownId for one that nobody knows.
         """
-        version, bundle = self._live(model)
-        column = bundle.items.number(item)
-        vectors = bundle.unit_vectors
-        if vectors is None:
-            scores = np.array(bundle.model.score(history_row(bundle.items, [item]))[0], dtype=np.float32)
-        else:
-            scores = vectors @ vectors[column]
-        blocked = np.r_[np.int32(column), self._blocked(version, bundle)]
-        return _ranked(None, version, bundle, "similar", scores, blocked, allowed, n, offset)
+        assortment = assortment or NOTHING_KNOWN
+        person = self._person(Interactions.from_lists([""], [item]), ask)
+        listing = self._listing(person, ask, assortment)
+        bundle = person.bundle
+        column = bundle.items.by_id.get(item)
+        if column is None:
+            if assortment.find(item) is None:
+                raise UnknownId(f"unknown item: {item!r}", where="the live model and the store")
+            entries = listing.by_content({item: 1.0})
+            return _answer_of(person, None, "content", _rows(entries, ask))
+        scores = bundle.cosines(column)
+        if scores is None:
+            scores = self.scorer.score(bundle.model, history_row(bundle.items, [item]))
+        entries = listing.by_score(scores, "model")
+        rows = _rows(entries, ask)
+        if ask.explain:
+            view = assortment.view(bundle.items)
+            rows = tuple(replace(row, categories=alike(view, column, bundle.items.by_id[row.item])) for row in rows)
+        return _answer_of(person, None, "similar", rows)
 
-    def similar_items(self, item: str, n: int = 10, model: str | None = None) -> list[Recommended]:
-        """The items of ``similar``."""
-        return list(self.similar(item, n, model=model).items)
+    def alike(
+        self, history: Interactions, others: Sequence[tuple[str, Interactions]], ask: Ask = PLAIN
+    ) -> tuple[str, str, list[tuple[str, float]]]:
+        """(model, version, (user, cosine) of the others, the most alike first).
+
+        Without one liked item that the model knows nobody is alike.
+        """
+        person = self._person(history, ask)
+        model, items = person.bundle.model, person.bundle.items
+        profiles = [Profile.of(items, other, self._weights) for _, other in others]
+        found: list[tuple[str, float]] = []
+        if person.profile.known and profiles:
+            rows = [profile.asked(model) for profile in (person.profile, *profiles)]
+            likeness = cosines(model, vstack(rows, format="csr")).tolist()
+            pairs = zip((user for user, _ in others), likeness, strict=True)
+            found = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+        return person.bundle.name, person.version, found
 
     def health(self) -> dict[str, Any]:
         """What is live and since when, and what is wrong with the newest release if it could not be taken."""
@@ -131,83 +168,48 @@ class RecommendationService:
 
     def _answer(
         self,
+        person: _Person,
+        scores: np.ndarray | None,
+        ask: Ask,
+        assortment: Assortment | None,
         user: str | None,
-        history: Interactions,
-        n: int,
-        offset: int,
-        model: str | None,
-        exclude: Iterable[str],
-        include_seen: bool,
-        allowed: Collection[str] | None,
     ) -> Answer:
-        version, bundle = self._live(model)
-        items = bundle.items
-        preferences = self._weights.preferences(history)
-        ids = history.item.labels[preferences.item]
-        row = history_row(items, ids.tolist(), preferences.strength)
-        if recency_of(bundle.model):  # what a model does not ask for is not worked out
-            row = faded(row, _order(items, history, preferences), recency_of(bundle.model))
-        blocked = [self._blocked(version, bundle), items.find(exclude)]
-        blocked.append(items.find(ids[preferences.disliked] if include_seen else ids))
-        known = bool(row.nnz)
-        scores = np.array(bundle.model.score(row)[0] if known else bundle.popularity, dtype=np.float32)
-        personal = known and bundle.name not in _IMPERSONAL
-        strategy: Strategy = "personal" if personal else "popular"
-        return _ranked(user, version, bundle, strategy, scores, np.concatenate(blocked), allowed, n, offset)
+        listing = self._listing(person, ask, assortment)
+        if scores is not None:
+            strategy: Strategy = "personal" if person.personal else "popular"
+            entries = listing.by_score(scores, "model" if person.personal else "popular")
+        else:
+            liked = listing.by_content(person.profile.liked) if person.profile.liked else []
+            strategy = "content" if liked else "popular"
+            entries = listing.by_score(person.bundle.popularity.copy(), "popular")
+            entries = listing.joined(liked, entries)
+        rows = _rows(entries, ask)
+        return _answer_of(person, user, strategy, listing.explained(rows) if ask.explain else rows)
 
-    def _live(self, model: str | None) -> tuple[str, ModelBundle]:
-        snapshot = self.live.snapshot()
+    def _person(self, history: Interactions, ask: Ask, snapshot: Snapshot | None = None) -> _Person:
+        snapshot = snapshot or self.live.snapshot()
         release = snapshot.release
-        name = model
+        name = ask.model
         if name is None:
             name = self._default if self._default in release.models else release.default
         version = release.version(str(name))
-        return version, snapshot.bundles[version]
+        bundle = snapshot.bundles[version]
+        return _Person(version, bundle, Profile.of(bundle.items, history, self._weights))
 
-    def _blocked(self, version: str, bundle: ModelBundle) -> np.ndarray:
-        """Columns of hidden items, -1 for those the model does not know."""
-        hidden = self._hidden()
-        kept = self._hidden_columns  # read once: another thread may put a new one there
-        if kept[0] is hidden and kept[1] == version:
-            return kept[2]
-        columns = bundle.items.find(hidden)
-        self._hidden_columns = (hidden, version, columns)
-        return columns
-
-
-def _order(items: Index, history: Interactions, preferences: Preferences) -> np.ndarray | None:
-    """(nnz,) when each entry of the history's row last occurred, larger is later; None where nothing says it."""
-    places = moments(history)
-    if places is None:
-        return None
-    latest = np.zeros(len(history.item.labels))
-    np.maximum.at(latest, history.item.codes, places + 1)  # no entry of a row may be 0
-    liked = preferences.item[preferences.strength > 0]
-    return np.asarray(history_row(items, history.item.labels[liked].tolist(), latest[liked]).data)
+    def _listing(self, person: _Person, ask: Ask, assortment: Assortment | None) -> Listing:
+        preset = None
+        if ask.preset is not None:
+            if ask.preset not in self._presets:
+                there = ", ".join(sorted(self._presets)) or "none is set: see [presets.NAME] in recsys.toml"
+                raise UnknownId(f"no preset is called {ask.preset!r}", do=f"ask for one of: {there}")
+            preset = self._presets[ask.preset]
+        return Listing.of(person.bundle, person.profile, assortment or NOTHING_KNOWN, ask, preset, self._fresh_share)
 
 
-def _ranked(
-    user: str | None,
-    version: str,
-    bundle: ModelBundle,
-    strategy: Strategy,
-    scores: np.ndarray,
-    blocked: np.ndarray,
-    allowed: Collection[str] | None,
-    n: int,
-    offset: int,
-) -> Answer:
-    """Rank (n_items,) scores, which may be changed here, without the blocked columns (-1: nobody)."""
-    scores[blocked[blocked >= 0]] = -np.inf
-    if allowed is not None:
-        columns = bundle.items.find(allowed)
-        kept = np.zeros(len(scores), dtype=bool)
-        kept[columns[columns >= 0]] = True
-        scores[~kept] = -np.inf
-    columns, best = top_n(scores[None, :], None, offset + n)
-    found = columns[0] >= 0
-    page = zip(columns[0][found][offset:].tolist(), best[0][found][offset:].tolist(), strict=True)
-    rows = tuple(
-        Recommended(bundle.items.ids[column], score, rank) for rank, (column, score) in enumerate(page, offset + 1)
-    )
-    return Answer(user, bundle.name, version, strategy, secrets.token_hex(8), rows)
+def _rows(entries: Sequence[Entry], ask: Ask) -> tuple[Recommended, ...]:
+    page = entries[ask.offset : ask.depth]
+    return tuple(Recommended(e.item, e.score, rank, e.source) for rank, e in enumerate(page, ask.offset + 1))
+
+
+def _answer_of(person: _Person, user: str | None, strategy: Strategy, rows: tuple[Recommended, ...]) -> Answer:
+    return Answer(user, person.bundle.name, person.version, strategy, rows)

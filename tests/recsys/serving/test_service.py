@@ -9,7 +9,11 @@ import pytest
 from recsys.errors import DamagedBundle, NoModel, UnknownId
 from recsys.interactions import Interactions
 from recsys.serving import live
+from recsys.serving.ask import Ask
+from recsys.serving.assortment import Article, Assortment
 from recsys.serving.service import RecommendationService
+
+ITEMS = ["a0", "a1", "a2", "a3", "b0", "b1", "b2", "b3"]
 
 
 class Histories(dict):
@@ -38,10 +42,28 @@ def hidden():
     return {"ids": frozenset()}
 
 
+class Desk:
+    """A service that is asked by user id, with every item but the hidden ones shown."""
+
+    def __init__(self, service, histories, hidden=None):
+        self.service, self.histories, self.hidden = service, histories, hidden or {"ids": frozenset()}
+        self.live, self.health = service.live, service.health
+
+    @property
+    def assortment(self):
+        return Assortment([Article(item, shown=item not in self.hidden["ids"]) for item in ITEMS])
+
+    def recommend(self, user, **wishes):
+        return self.service.recommend(self.histories(user), Ask(**wishes), self.assortment, user)
+
+    def similar(self, item, **wishes):
+        return self.service.similar(item, Ask(**wishes), self.assortment)
+
+
 @pytest.fixture
 def service(registry, histories, hidden, make_als, make_popularity):
     registry.publish([make_als(), make_popularity()])
-    return RecommendationService(registry, histories, hidden=lambda: hidden["ids"], default="als")
+    return Desk(RecommendationService(registry, default="als"), histories, hidden)
 
 
 def ids(answer):
@@ -63,7 +85,7 @@ def test_a_history_fades_by_its_times_as_the_model_was_fitted_to(registry, histo
     bundle.card["config"]["recency"] = 1.0
     registry.publish([bundle])
     asked = []
-    service = RecommendationService(registry, histories, default="als")
+    service = Desk(RecommendationService(registry, default="als"), histories)
     model = service.live.snapshot().bundles[service.live.snapshot().release.version("als")].model
     score = model.score
     model.score = lambda rows: asked.append(rows) or score(rows)
@@ -119,10 +141,10 @@ def test_seen_items_come_back_only_on_request(service, histories):
 def test_disliked_hidden_and_excluded_items_never_come(service, histories, hidden, include_seen):
     histories["u"] = [("a1", "rating", 5.0), ("a0", "dislike", np.nan), ("b1", "rating", 1.0)]
     hidden["ids"] = frozenset({"a2", "unknown to the model"})
-    found = ids(service.recommend("u", n=8, include_seen=include_seen, exclude=["a3", "also unknown"]))
+    found = ids(service.recommend("u", n=8, include_seen=include_seen, exclude=frozenset(["a3", "also unknown"])))
     assert not {"a0", "b1", "a2", "a3"} & set(found)
     assert {"b0", "b2", "b3"} <= set(found)
-    popular = ids(service.recommend("nobody", n=8, exclude=["a3"]))
+    popular = ids(service.recommend("nobody", n=8, exclude=frozenset(["a3"])))
     assert "a2" not in popular
     assert "a3" not in popular
 
@@ -145,8 +167,8 @@ def test_a_change_of_mind_is_heard(service, histories):
 
 def test_only_allowed_items_come(service, histories):
     histories["u"] = [("a1", "rating", 5.0)]
-    assert ids(service.recommend("u", allowed={"b3", "b1", "a1", "unknown"})) == ["b1", "b3"]
-    assert ids(service.recommend("u", allowed=set())) == []
+    assert ids(service.recommend("u", only=frozenset({"b3", "b1", "a1", "unknown"}))) == ["b1", "b3"]
+    assert ids(service.recommend("u", only=frozenset())) == []
 
 
 def test_pages_put_together_are_the_whole_list(service, histories):
@@ -160,7 +182,7 @@ def test_pages_put_together_are_the_whole_list(service, histories):
 
 def test_an_anonymous_history_is_answered_like_a_stored_one(service, histories):
     histories["u"] = [("a1", "rating", 5.0), ("b2", "click", np.nan)]
-    anonymous = service.recommend_history(histories("u"), n=5)
+    anonymous = service.service.recommend(histories("u"), Ask(5))
     assert anonymous.items == service.recommend("u", n=5).items
     assert anonymous.user is None
     assert anonymous.strategy == "personal"
@@ -171,16 +193,16 @@ def test_every_answer_has_its_own_id(service):
 
 
 def test_similar_items_share_the_taste_and_leave_out_the_item_and_the_hidden(service, hidden):
-    assert [row.item for row in service.similar_items("a2", n=3)] == ["a0", "a1", "a3"]
-    assert service.similar_items("a2")[0].score == pytest.approx(1.0)
+    assert [row.item for row in service.similar("a2", n=3).items] == ["a0", "a1", "a3"]
+    assert service.similar("a2").items[0].score == pytest.approx(1.0)
     hidden["ids"] = frozenset({"a0"})
-    assert [row.item for row in service.similar_items("a2", n=2)] == ["a1", "a3"]
-    assert len(service.similar_items("a2", model="popularity")) == 6
+    assert [row.item for row in service.similar("a2", n=2).items] == ["a1", "a3"]
+    assert len(service.similar("a2", model="popularity").items) == 6
 
 
 def test_similar_to_an_unknown_item_is_refused_by_name(service):
     with pytest.raises(UnknownId, match="zebra"):
-        service.similar_items("zebra")
+        service.similar("zebra")
 
 
 def test_an_unknown_model_is_refused_with_the_names_there_are(service):
@@ -191,7 +213,7 @@ def test_an_unknown_model_is_refused_with_the_names_there_are(service):
 
 
 def test_without_a_published_model_every_call_says_so(registry, histories):
-    service = RecommendationService(registry, histories)
+    service = Desk(RecommendationService(registry), histories)
     with pytest.raises(NoModel, match="published"):
         service.recommend("u")
     assert service.health()["ready"] is False
@@ -199,7 +221,7 @@ def test_without_a_published_model_every_call_says_so(registry, histories):
 
 def test_a_default_that_is_not_live_gives_way_to_the_release_s_own(registry, histories, make_popularity):
     registry.publish([make_popularity()])
-    assert RecommendationService(registry, histories, default="als").recommend("u").model_name == "popularity"
+    assert Desk(RecommendationService(registry, default="als"), histories).recommend("u").model_name == "popularity"
 
 
 def test_a_published_release_answers_the_next_request(service, registry, make_als):
@@ -241,7 +263,7 @@ def test_answers_during_swaps_are_each_of_one_version(registry, histories, make_
     """Two releases whose scores differ tenfold, so that each answer's scores tell which model made it."""
     histories["u"] = [("a1", "rating", 5.0)]
     (small,) = registry.publish([make_als(scale=0.1)])
-    service = RecommendationService(registry, histories)
+    service = Desk(RecommendationService(registry), histories)
     expected = {small: service.recommend("u").items}
     (large,) = registry.publish([make_als(scale=1.0)])
     expected[large] = service.recommend("u").items
