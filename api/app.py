@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
 from werkzeug.routing import BaseConverter
 
-from api import auth, errors
-from api.catalogue import Catalogue
-from api.context import EXTENSION, Context
-from api.limits import LOCK_SECONDS, MAX_BODY
+from api import auth, errors, headers, logs, metrics, observing
+from api.assortments import Assortments
+from api.cache import AnswerCache
+from api.context import EXTENSION, Context, moment
+from api.keys import KeyRing
+from api.limits import LOCK_SECONDS, MAX_BODY, PATIENCE_SECONDS
+from api.memory import Memory
+from api.pages.docs import blueprint as docs
 from api.pages.home import pages
-from api.resources import feedback, health, items, models, recommendations, users
+from api.rates import RateLimiter
+from api.resources import feedback, health, items, models, recommendations, reports, users
+from api.runtime import shared_file
 from api.settings import Settings
+from api.trends import Trends
 from data.store import Store
 from recsys.serving.registry import ModelRegistry
 from recsys.serving.service import RecommendationService
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BLUEPRINTS = (
     recommendations.blueprint,
@@ -29,20 +33,11 @@ BLUEPRINTS = (
     users.blueprint,
     feedback.blueprint,
     models.blueprint,
+    reports.blueprint,
     health.blueprint,
+    docs,
     pages,
 )
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-_POLICY_PAGE = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_POLICY_JSON = "default-src 'none'; frame-ancestors 'none'"
 
 
 class OrjsonProvider(JSONProvider):
@@ -67,29 +62,30 @@ class App(Flask):
 
 
 class IdConverter(BaseConverter):
-    """An external id in a path: any text, slashes too (sent as %2F or as they are)."""
+    """An external id in a path: any text, slashes too (sent as %2F or as they are). What no id may hold is refused in
+    words by whoever reads it."""
 
-    regex = ".+?"
+    regex = r"[\s\S]+?"
     part_isolating = False
 
 
-def recommendation_service(
-    settings: Settings, store: Store, hidden: Callable[[], frozenset[str]] | None = None
-) -> RecommendationService:
-    """The live models of these settings, with the store's histories and hidden items."""
+def recommendation_service(settings: Settings) -> RecommendationService:
+    """The live models of these settings under their rules."""
     return RecommendationService(
         ModelRegistry(settings.registry_folder),
-        history=store.history,
         weights=settings.weights,
-        hidden=hidden or Catalogue(store).hidden,
         default=settings.default_model,
+        presets=settings.rules,
+        fresh_share=settings.new_item_share,
+        on_fold_in=metrics.folded_in,
     )
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The app of these settings; None: those of the environment. The database must be there and migrated.
 
-    Raises SettingError for a route without a policy, StoreError when an embedded database is missing.
+    Raises SettingError for a route without a policy or settings that are not safe, StoreError when an embedded database
+    is missing.
     """
     settings = settings if settings is not None else Settings.load()
     app = App("recsys", static_folder=None, template_folder=None)
@@ -97,22 +93,29 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = IdConverter
-    store = Store.open(settings.url, wait=LOCK_SECONDS)
-    catalogue = Catalogue(store)
-    service = recommendation_service(settings, store, catalogue.hidden)
-    app.extensions[EXTENSION] = Context(settings, store, ModelRegistry(settings.registry_folder), service, catalogue)
+    store = Store.open(settings.url, wait=LOCK_SECONDS, patience=PATIENCE_SECONDS)
+    app.extensions[EXTENSION] = Context(
+        settings,
+        store,
+        ModelRegistry(settings.registry_folder),
+        recommendation_service(settings),
+        Memory(store),
+        Assortments(store),
+        AnswerCache(settings.cache_mb * 1024 * 1024),
+        Trends(store, settings.trend_days),
+    )
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     errors.register(app)
-    auth.protect(app, settings.host)
-    app.after_request(_harden)
+    headers.register(app, settings.cors_origins)
+    auth.protect(
+        app,
+        settings.host,
+        KeyRing(store.keys, lambda: moment().marks.keys),
+        RateLimiter(settings.rate_limit, settings.rate_burst, shared_file("rates")),
+        always=settings.require_keys,
+        origins=settings.cors_origins,
+    )
+    lines = [logs.request_line(settings.log_format)] if settings.log_requests else []
+    observing.observe(app, metrics.requested, *lines)
     return app
-
-
-def _harden(response: Response) -> Response:
-    response.headers.extend(_HEADERS)
-    page = response.mimetype == "text/html"
-    response.headers["Content-Security-Policy"] = _POLICY_PAGE if page else _POLICY_JSON
-    if not request.path.startswith("/static/"):
-        response.headers["Cache-Control"] = "no-store"  # histories are nobody else's business
-    return response

@@ -1,14 +1,19 @@
-"""What every request works with: settings, store, registry, service and catalogue of one app."""
+"""What every request works with: the parts of one app, and what this moment is known of the database."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from flask import current_app
+from flask import current_app, g, request
 
-from api.catalogue import Catalogue
+from api.assortments import Assortments
+from api.cache import AnswerCache
+from api.memory import Memory
 from api.settings import Settings
+from api.trends import Trends
+from data.records import Marks
+from recsys.serving.assortment import Assortment
 from recsys.serving.registry import ModelRegistry
 from recsys.serving.service import RecommendationService
 
@@ -24,9 +29,38 @@ class Context:
     store: Store
     registry: ModelRegistry
     service: RecommendationService
-    catalogue: Catalogue
+    memory: Memory
+    assortments: Assortments
+    cache: AnswerCache
+    trends: Trends
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the database said when this request came. stale: it did not answer, and these are the last known marks."""
+
+    marks: Marks
+    stale: bool
 
 
 def context() -> Context:
     """The context of the app that answers the current request."""
     return cast(Context, current_app.extensions[EXTENSION])
+
+
+def moment() -> Moment:
+    """Asked of the database once a request: the marks of everything, and of the user that the path names."""
+    found: Moment | None = g.get("moment")
+    if found is None:
+        user = (request.view_args or {}).get("user")
+        g.moment = found = Moment(*context().memory.marks(user))
+    return found
+
+
+def assortment() -> Assortment:
+    """What is known of the items at this moment; where that is not the latest, the moment is stale from here on."""
+    now = moment()
+    found = context().assortments.current(now.marks.items)
+    if found.stamp < now.marks.items and not now.stale:
+        g.moment = replace(now, stale=True)
+    return found

@@ -12,10 +12,12 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from api.limits import MAX_BODY, RETRY_SECONDS
+from api.observing import request_id
 from recsys.errors import (
     AlreadyRunning,
     DamagedBundle,
     DataError,
+    KeyInFlight,
     KeyReused,
     NoModel,
     RecsysError,
@@ -36,6 +38,7 @@ TABLE: tuple[tuple[type[RecsysError], int, str, bool], ...] = (
     (AlreadyRunning, 409, "already-running", True),
     (SchemaMismatch, 503, "schema-mismatch", True),
     (StoreError, 503, "database-unavailable", True),
+    (KeyInFlight, 409, "idempotency-key-in-flight", True),
     (KeyReused, 422, "idempotency-key-reused", False),
     (DataError, 422, "invalid-data", False),
     (SettingError, 400, "invalid-setting", False),
@@ -63,13 +66,14 @@ class Refused(Exception):
 
 
 def problem(status: int, slug: str, detail: str, retry: bool = False, **more: Any) -> Response:
-    """The body every error has: type, title, status, detail, instance, and what else is known."""
+    """The body every error has: type, title, status, detail, instance, request_id, and what else is known."""
     body = {
         "type": f"urn:recsys:problem:{slug}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "instance": request.path,
+        "request_id": request_id(),
         **more,
     }
     response = Response(orjson.dumps(body), status, mimetype="application/problem+json")

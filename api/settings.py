@@ -17,10 +17,12 @@ from sqlalchemy.exc import ArgumentError
 
 from recsys.errors import SettingError
 from recsys.feedback import RULES, EventRule, FeedbackWeights
+from recsys.serving.rules import Preset
 
 PREFIX = "RECSYS_"
 RESOLVED = "RECSYS_RESOLVED"  # one variable that hands the finished settings to server workers
 CONFIG = "RECSYS_CONFIG"
+RUNTIME = "RECSYS_RUNTIME"  # the folder that the processes of one server share while it runs
 DEFAULT_FILE = "recsys.toml"
 
 
@@ -56,6 +58,18 @@ class Settings(BaseModel):
     half_life_days: float | None = Field(None, gt=0, description="age at which an event counts half; none: no decay")
     seed: int = Field(0, ge=0, description="seed of every random choice")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+    new_item_share: float = Field(
+        0.1, ge=0, le=0.5, description="share of a list for items no model knows yet, by shared categories"
+    )
+    trend_days: float = Field(7.0, gt=0, le=3650, description="age at which an event counts half in what is trending")
+    cache_mb: int = Field(64, ge=0, le=65_536, description="memory for finished answers, a server process")
+    require_keys: bool = Field(False, description="ask for an API key on a loopback address too, as behind a proxy")
+    rate_limit: float = Field(200, ge=0, le=1e6, description="requests a second an API key may make; 0: no limit")
+    rate_burst: int = Field(400, ge=1, le=1_000_000, description="requests at once before that limit counts")
+    cors_origins: tuple[str, ...] = Field((), description="origins whose pages may call the API; a,b in a variable")
+    log_requests: bool = Field(True, description="a line on standard error for every request")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="of these lines; auto: text on a terminal")
+    presets: dict[str, dict[str, Any]] = Field({}, description="named rules for lists: pin, boost, share, ...")
     events: dict[str, EventSettings] = Field({}, description="what an event type is worth")
     models: dict[str, dict[str, Any]] = Field({}, description="configuration of a model, as in train --set")
 
@@ -69,6 +83,22 @@ class Settings(BaseModel):
                 make_url(value)
             except ArgumentError as error:
                 raise ValueError("not a database URL; write sqlite:///file or postgresql://user@host/name") from error
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _listed_origins(cls, value: Any) -> Any:
+        """A variable of the environment is one text: its origins stand between commas."""
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("presets")
+    @classmethod
+    def _readable_presets(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name, rules in value.items():
+            try:
+                Preset.of(rules)
+            except SettingError as error:
+                raise ValueError(f"[presets.{name}]: {error.what}") from error
         return value
 
     @property
@@ -93,6 +123,11 @@ class Settings(BaseModel):
             rules[name] = EventRule(**{**base, **changes.model_dump(exclude_none=True)})
         return FeedbackWeights(rules, self.half_life_days)
 
+    @cached_property
+    def rules(self) -> dict[str, Preset]:
+        """The presets by name."""
+        return {name: Preset.of(rules) for name, rules in self.presets.items()}
+
     @classmethod
     def load(
         cls,
@@ -116,7 +151,7 @@ class Settings(BaseModel):
         if config_file is not None:
             _merge(values, sources, _read_toml(config_file), str(config_file))
         for variable, text in environ.items():
-            if variable.startswith(PREFIX) and variable not in (CONFIG, RESOLVED) and text != "":
+            if variable.startswith(PREFIX) and variable not in (CONFIG, RESOLVED, RUNTIME) and text != "":
                 path = variable.removeprefix(PREFIX).lower().split("__")
                 _merge(values, sources, _nested(path, text), f"the environment ({variable})")
         for name, value in (flags or {}).items():
@@ -144,7 +179,7 @@ class Settings(BaseModel):
             value = getattr(self, name)
             if name == "database_url":
                 value = make_url(self.url).render_as_string(hide_password=True)
-            if name in ("events", "models"):
+            if name in ("events", "models", "presets"):
                 for key, inner in value.items():
                     plain = inner.model_dump(exclude_none=True) if isinstance(inner, BaseModel) else inner
                     for field_name, field_value in plain.items():

@@ -24,6 +24,7 @@ COMMANDS = {
     "recommend": ("api.cli.recommend", "Recommend items for a user or for a list of items."),
     "similar": ("api.cli.similar", "List the items most like one item."),
     "serve": ("api.cli.serve", "Serve the HTTP API and the pages."),
+    "keys": ("api.cli.keys", "Create, list and revoke API keys."),
     "models": ("api.cli.models", "List, inspect, promote, roll back and verify published models."),
     "forget": ("api.cli.forget", "Remove a user and everything they did from the store."),
     "export": ("api.cli.export", "Write interactions, recommendations or item embeddings to a file."),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.output import json_option, print_json, print_table, say
+from api.cli.bench_serve import faithfulness, serve
+from api.cli.measuring import benchmark, show
+from api.cli.output import json_option, say
 from api.cli.session import Session
-from recsys.errors import DataError
 
 if TYPE_CHECKING:
     from api.cli.question import Question
@@ -22,12 +21,16 @@ def command() -> None:
     """Measure this machine and print ratios."""
 
 
+command.add_command(serve)
+command.add_command(faithfulness)
+
+
 @command.command(epilog="Example: recsys bench matrix --rows 1000000")
 @click.option("--rows", type=click.IntRange(1000), default=10_000_000, show_default=True)
 @click.option("--repeat", type=click.IntRange(1), default=3, show_default=True)
 def matrix(rows: int, repeat: int) -> None:
     """File to sparse matrix, beside the fastest pipelines written by hand."""
-    _benchmark("matrix").main(rows=rows, repeat=repeat)
+    benchmark("matrix").main(rows=rows, repeat=repeat)
 
 
 @command.command("import", epilog="Example: recsys bench import --rows 1000000")
@@ -35,7 +38,7 @@ def matrix(rows: int, repeat: int) -> None:
 @click.option("--repeat", type=click.IntRange(1), default=3, show_default=True)
 def import_(rows: int, repeat: int) -> None:
     """File into the store, beside a bare bulk insert of the same rows."""
-    _benchmark("import_rate").main(rows=rows, repeat=repeat)
+    benchmark("import_rate").main(rows=rows, repeat=repeat)
 
 
 device_option = click.option(
@@ -78,7 +81,7 @@ def train(
     session.flags |= {"device": device, "seed": seed}
     settings = session.settings
     question = _question(session, interactions, min_value, min_user)
-    result = _benchmark("train.bench").main(
+    result = benchmark("train.bench").main(
         question.splits(session)[0],
         settings.home,
         device=settings.device,
@@ -88,7 +91,7 @@ def train(
         peers=peers or peers_python is not None,
         python=peers_python,
     )
-    _show(result, _benchmark("train.tables").tables(result), as_json)
+    show(result, benchmark("train.tables").tables(result), as_json)
 
 
 @command.command(epilog="Example: recsys bench million --items 50000 --users 20000 --interactions 1000000")
@@ -119,9 +122,9 @@ def million(
     A process that passes the limit is ended, and the benchmark fails.
     """
     session.flags |= {"device": device}
-    benchmark = _benchmark("million")
-    result = benchmark.main(users, items, interactions, batch=batch, most=limit, device=session.settings.device)
-    _show(result, benchmark.tables(result), as_json)
+    module = benchmark("million")
+    result = module.main(users, items, interactions, batch=batch, most=limit, device=session.settings.device)
+    show(result, module.tables(result), as_json)
 
 
 @command.command(epilog="Example: recsys bench ruler --train gowalla/train.txt --test gowalla/test.txt")
@@ -130,9 +133,9 @@ def million(
 @json_option
 def ruler(train_file: Path, test_file: Path, as_json: bool) -> None:
     """Published models at their papers' settings on Gowalla: do our split and metrics give the published figures?"""
-    benchmark = _benchmark("ruler")
-    result = benchmark.main(train_file, test_file)
-    _show(result, benchmark.tables(result), as_json)
+    module = benchmark("ruler")
+    result = module.main(train_file, test_file)
+    show(result, module.tables(result), as_json)
 
 
 @command.command(epilog="Example: recsys bench evaluate --users 3000")
@@ -143,9 +146,9 @@ def ruler(train_file: Path, test_file: Path, as_json: bool) -> None:
 @json_option
 def evaluate(users: int, items: int, interactions: int, repeat: int, as_json: bool) -> None:
     """Every metric for everybody, beside the bare matrix products and top-k of the same scores."""
-    benchmark = _benchmark("evaluation")
-    result = benchmark.main(users, items, interactions, repeat=repeat)
-    _show(result, benchmark.tables(result), as_json)
+    module = benchmark("evaluation")
+    result = module.main(users, items, interactions, repeat=repeat)
+    show(result, module.tables(result), as_json)
 
 
 @command.command(epilog="Example: recsys bench statistics --interactions ml-100k/u.data --min-value 4")
@@ -155,7 +158,7 @@ def evaluate(users: int, items: int, interactions: int, repeat: int, as_json: bo
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def statistics(repeat: int, interactions: Path | None, min_value: float | None, seed: int) -> None:
     """How often tests fire and intervals hold the truth where the truth is known; status 1 when a bar is missed."""
-    if not _benchmark("statistics_check").main(repeat, interactions, min_value, seed):
+    if not benchmark("statistics_check").main(repeat, interactions, min_value, seed):
         raise click.exceptions.Exit(1)
 
 
@@ -180,10 +183,10 @@ def attacks(
 ) -> None:
     """Made-up profiles that push an item: what they do to its place in lists, and whether `anomalies` finds them."""
     session.flags |= {"device": device, "seed": seed}
-    benchmark = _benchmark("attacks.drill")
+    module = benchmark("attacks.drill")
     matrix = _question(session, interactions, min_value, min_user).matrix(session)
-    result = benchmark.main(matrix, seed=session.settings.seed, device=session.settings.device, tell=say, out=out)
-    _show(result, benchmark.tables(result), as_json)
+    result = module.main(matrix, seed=session.settings.seed, device=session.settings.device, tell=say, out=out)
+    show(result, module.tables(result), as_json)
 
 
 def _question(session: Session, interactions: Path | None, min_value: float | None, min_user: int) -> Question:
@@ -199,23 +202,3 @@ def _question(session: Session, interactions: Path | None, min_value: float | No
         min_user=min_user,
         min_item=settings.min_item,
     ).at_home(session)
-
-
-def _benchmark(name: str) -> Any:
-    """A module of benchmarks/, which lies beside the packages in a checkout and nowhere else."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / "benchmarks").is_dir():
-        raise DataError("the benchmarks are not part of an installed package", do="run this in a checkout of recsys")
-    if str(root) not in sys.path:
-        sys.path.append(str(root))
-    return import_module(f"benchmarks.{name}")
-
-
-def _show(result: dict[str, Any], tables: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(result)
-    else:
-        for title, header, rows in tables:
-            click.echo(title)
-            if rows:
-                print_table("", header, rows)

@@ -13,6 +13,7 @@ from api.cli.output import print_ranked, print_table, program, say
 from api.cli.question import Question
 from api.cli.session import Session
 from api.cli.train import matrix_of, train
+from recsys.serving.ask import Ask
 
 if TYPE_CHECKING:
     from data.store import Store
@@ -73,9 +74,9 @@ def _show_one(session: Session, store: Store, matrix: InteractionMatrix) -> None
         [(records[item].title or item, ", ".join(records[item].categories)) for item in liked],
         numbers_from=9,
     )
-    service = session.service(store)
+    service, history, known = session.service(), store.history(user), session.assortment(store)
     for name in MODELS:
-        answer = service.recommend(user, n=8, model=name)
+        answer = service.recommend(history, Ask(8, model=name), known, user)
         say(f"{answer.strategy} recommendations for {user}, by {name}")
         print_ranked(answer.items, store.items([row.item for row in answer.items]), "score")
     say(f"ask again with `{program()} recommend {user}`")

@@ -12,11 +12,14 @@ from api.cli.known import catalogue_of_store, histories
 from api.cli.output import say
 from api.cli.session import Session
 from recsys.errors import SettingError
+from recsys.serving.ask import Ask
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ENDINGS = (".parquet", ".csv")
+
+_AT_ONCE = 1_000  # users whose lists are made together
 
 
 @click.command(epilog="Example: recsys export recommendations top10.parquet -n 10")
@@ -53,11 +56,13 @@ def _recommendations(session: Session, n: int, model: str | None) -> pd.DataFram
     import pandas as pd
 
     store = session.store()
-    service = session.service(store)
+    service, known = session.service(), session.assortment(store)
+    users = store.interactions().user.labels.tolist()
     rows = []
-    for user in store.interactions().user.labels.tolist():
-        answer = service.recommend(user, n=n, model=model)
-        rows += [(answer.model_name, user, row.item, row.rank, row.score) for row in answer.items]
+    for start in range(0, len(users), _AT_ONCE):
+        histories = [(user, store.history(user)) for user in users[start : start + _AT_ONCE]]
+        for answer in service.recommend_many(histories, Ask(n, model=model), known):
+            rows += [(answer.model_name, answer.user, row.item, row.rank, row.score) for row in answer.items]
     return pd.DataFrame(rows, columns=["model", "user", "item", "rank", "score"])
 
 

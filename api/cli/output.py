@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from data.records import ItemRecord
-    from recsys.serving.service import Recommended
+    from recsys.serving.answer import Recommended
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
 

@@ -13,6 +13,7 @@ from recsys.errors import DataError, StoreError
 if TYPE_CHECKING:
     from api.settings import Settings
     from data.store import Store
+    from recsys.serving.assortment import Assortment
     from recsys.serving.bundle import ModelBundle
     from recsys.serving.registry import ModelRegistry
     from recsys.serving.service import RecommendationService
@@ -66,10 +67,16 @@ class Session:
         registry = self.registry()
         return registry.load(registry.live().version(model or self.settings.default_model))
 
-    def service(self, store: Store) -> RecommendationService:
+    def service(self) -> RecommendationService:
         from api.app import recommendation_service
 
-        return recommendation_service(self.settings, store)
+        return recommendation_service(self.settings)
+
+    def assortment(self, store: Store) -> Assortment:
+        """What is known of the items now."""
+        from api.assortments import Assortments
+
+        return Assortments(store).current(store.marks().items)
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from api.cli.output import json_option, print_json, print_ranked
+from api.cli.output import json_option, print_json, print_ranked, say
 from api.cli.session import Session
+from recsys.serving.ask import Ask
 
 
 @click.command(epilog="Example: recsys similar i42 -n 5")
@@ -17,9 +18,11 @@ from api.cli.session import Session
 def command(session: Session, item: str, n: int, model: str | None, as_json: bool) -> None:
     """List the items most like ITEM, by what the same people liked."""
     store = session.store()
-    rows = session.service(store).similar_items(item, n, model=model)
-    records = store.items([row.item for row in rows])
+    answer = session.service().similar(item, Ask(n, model=model), session.assortment(store))
     if as_json:
-        print_json({"item": item, "items": [{"item": r.item, "score": r.score, "rank": r.rank} for r in rows]})
+        rows = [{"item": row.item, "score": row.score, "rank": row.rank} for row in answer.items]
+        print_json({"item": item, "strategy": answer.strategy, "items": rows})
         return
-    print_ranked(rows, records, "cosine")
+    if answer.strategy == "content":
+        say("no live model knows this item yet: these share its categories")
+    print_ranked(answer.items, store.items([row.item for row in answer.items]), "cosine")

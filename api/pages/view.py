@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from api.context import context
+from api.context import assortment, context
 from api.resources.fields import iso
 from api.resources.users import newest_first
 from data.records import ItemRecord
 from recsys.errors import UnknownId
 from recsys.interactions import NO_TIME, Interactions
-from recsys.serving.service import Answer
+from recsys.serving.answer import Answer
+from recsys.serving.ask import Ask
 
 SHOWN = 12  # items a list
 HISTORY = 30  # items of a history
@@ -24,6 +25,8 @@ WORDS = {
     "personal": "from this history",
     "popular": "what most people liked: nothing to go by yet",
     "similar": "liked by the same people",
+    "content": "by categories: no model knows it yet",
+    "trending": "what most happens with lately",
 }
 
 
@@ -63,8 +66,10 @@ def model_names() -> list[str]:
 
 def lists_for(user: str) -> list[dict[str, Any]]:
     """What each live model recommends; one list where all of them can only say what is popular."""
-    service = context().service
-    answers = [service.recommend(user, SHOWN, model=name) for name in model_names()]
+    here = context()
+    history = here.store.history(user) if user else Interactions.empty()
+    known = assortment()
+    answers = [here.service.recommend(history, Ask(SHOWN, model=name), known, user) for name in model_names()]
     if all(answer.strategy == "popular" for answer in answers):
         return [{**_lists(answers[:1])[0], "model": "For everyone"}]
     return _lists(answers)
@@ -73,12 +78,15 @@ def lists_for(user: str) -> list[dict[str, Any]]:
 def similar_to(item: str) -> dict[str, Any]:
     """An item and what each model thinks is like it; no lists when no live model knows it."""
     here = context()
-    answers = []
+    answers: list[Answer] = []
     for name in model_names():
         try:
-            answers.append(here.service.similar(item, SHOWN, model=name))
+            answer = here.service.similar(item, Ask(SHOWN, model=name), assortment())
         except UnknownId:
-            continue  # this model never saw it: its column is left out, and the page says when none is left
+            continue  # nobody knows it
+        # What goes by categories alone is the same whichever model is asked, and nothing for an item without any.
+        if answer.strategy == "similar" or (answer.items and not answers):
+            answers.append(answer)
     record = here.store.item(item)
     return {
         "item": item,

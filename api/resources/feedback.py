@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any
 
 from flask import Blueprint, request
 from pydantic import Field
 
-from api.auth import Policy, policy
+from api import metrics, shapes
+from api.auth import Policy, caller, policy
 from api.context import context
+from api.describe import describes
 from api.limits import MAX_BATCH
 from api.resources.fields import Event, Id, PastTime, Strict, Value
-from api.resources.parse import body, path_id
+from api.resources.parse import body, header_id
+from data.changes import now
+from data.records import Added
 from recsys.interactions import Interactions
 
 blueprint = Blueprint("feedback", __name__, url_prefix="/v1")
@@ -39,38 +43,46 @@ class Feedback(Strict):
 
 @blueprint.post("/feedback")
 @policy(Policy.FEEDBACK)
-def post_feedback() -> dict[str, Any]:
+@describes(
+    shapes.Acknowledged,
+    body=Feedback,
+    headers={"Idempotency-Key": "makes sending the same body again harmless"},
+    example={"events": [{"user": "u1", "item": "i9", "event": "rating", "value": 5, "time": "2026-01-02T03:04:05Z"}]},
+)
+def post_feedback() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Store 1..1000 events, all or none. Users and items not known yet are made.
 
-    Under an Idempotency-Key a request sent again gets the first answer and has no second effect; another body under
-    the same key is refused with 422.
+    Under an Idempotency-Key a request sent again gets the first answer, with the header Idempotency-Replayed, and has
+    no second effect; another body under the same key is refused with 422, a request that comes before the first is
+    answered with 409. An API key has its Idempotency-Keys to itself.
     """
-    events = body(Feedback).events
-    interactions = _interactions(events)
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        added = context().store.add(interactions)
-    else:
-        digest = sha256(request.get_data()).hexdigest()
-        added, _ = context().store.add_once(path_id(key, "Idempotency-Key"), digest, interactions)
-    return {
-        "received": added.received,
-        "added": added.added,
-        "repeated": added.repeated,
-        "new_users": added.new_users,
-        "new_items": added.new_items,
-        "unruled": context().settings.weights.unruled(interactions),
-    }
+    name = header_id("Idempotency-Key")
+    interactions = _interactions(body(Feedback).events)
+    unruled = context().settings.weights.unruled(interactions)
+
+    def answer(added: Added) -> dict[str, Any]:
+        return {**asdict(added), "unruled": unruled}
+
+    store = context().store
+    if name is None:
+        stored = answer(store.add(interactions))
+        metrics.fed(stored["received"], stored["added"])
+        return stored, 200, {}
+    key = sha256(f"{caller().id}/{name}".encode()).hexdigest()
+    found, replayed = store.add_once(key, sha256(request.get_data()).hexdigest(), interactions, answer)
+    if not replayed:
+        metrics.fed(found["received"], found["added"])
+    return found, 200, {"Idempotency-Replayed": "true"} if replayed else {}
 
 
 def _interactions(events: list[FeedbackEvent]) -> Interactions:
-    now = time.time_ns() // 1000
+    received = now()
     keys = [event.id or "" for event in events]
     return Interactions.from_lists(
         [event.user for event in events],
         [event.item for event in events],
         [event.event for event in events],
         [float("nan") if event.value is None else event.value for event in events],
-        [now if event.time is None else event.time for event in events],
+        [received if event.time is None else event.time for event in events],
         keys if any(keys) else None,
     )

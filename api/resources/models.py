@@ -7,8 +7,10 @@ from typing import Any
 
 from flask import Blueprint
 
+from api import operations
 from api.auth import Policy, policy
 from api.context import context
+from api.describe import describes
 from recsys.errors import NoModel
 from recsys.serving.registry import Release
 
@@ -17,6 +19,7 @@ blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
 
 @blueprint.get("")
 @policy(Policy.READ)
+@describes(operations.ModelList)
 def list_models() -> dict[str, Any]:
     """The live release and every version kept, newest first."""
     registry = context().registry
@@ -29,6 +32,10 @@ def list_models() -> dict[str, Any]:
 
 @blueprint.post("/<version>/promote")
 @policy(Policy.ADMIN)
+@describes(
+    operations.Live,
+    statuses={404: "No such version.", 409: "It is damaged, or another process is publishing."},
+)
 def promote(version: str) -> dict[str, Any]:
     """Put a kept version live for its model. A damaged one is refused with 409."""
     return {"live": _release(context().registry.promote(version))}
@@ -36,6 +43,10 @@ def promote(version: str) -> dict[str, Any]:
 
 @blueprint.post("/rollback")
 @policy(Policy.ADMIN)
+@describes(
+    operations.Live,
+    statuses={404: "There is no release before the live one.", 409: "It is damaged, or another process is publishing."},
+)
 def rollback() -> dict[str, Any]:
     """Put the release before the live one back. 404 when there is none."""
     return {"live": _release(context().registry.rollback())}

@@ -1,7 +1,14 @@
 """POST /v1/feedback: stored or refused as a whole, known to the next answer, harmless to repeat."""
 
+import threading
+import time
+from collections import Counter
+
 import numpy as np
 import pytest
+
+from api.app import create_app
+from api.keys import new_key
 
 
 def post(client, *events, **headers):
@@ -61,6 +68,86 @@ def test_a_request_repeated_under_its_key_has_one_effect_and_one_answer(client):
     assert other.status_code == 422
     assert other.get_json(force=True)["type"] == "urn:recsys:problem:idempotency-key-reused"
     assert client.get("/v1/users/new/history").get_json()["total"] == 1
+
+
+def test_an_answer_that_is_replayed_says_so(client):
+    body = {"events": [{"user": "new", "item": "a1", "event": "wtch", "value": 2}]}
+    headers = {"Idempotency-Key": "k-1"}
+    first, second = (client.post("/v1/feedback", json=body, headers=headers) for _ in range(2))
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert second.get_json() == first.get_json()
+    assert first.get_json()["unruled"]
+
+
+def test_two_customers_may_use_the_same_idempotency_key(settings, registry):
+    app = create_app(settings.model_copy(update={"host": "0.0.0.0"}))
+    store = app.extensions["recsys"].store
+    client, answers = app.test_client(), []
+    for name in ("first", "second"):
+        text, record = new_key(name, ["feedback"])
+        store.put_key(record)
+        headers = {"Idempotency-Key": "order-1", "Authorization": f"Bearer {text}"}
+        body = {"events": [{"user": name, "item": "a1", "event": "click"}]}
+        answers += [client.post("/v1/feedback", json=body, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert ["Idempotency-Replayed" in answer.headers for answer in answers] == [False, True, False, True]
+    assert [len(store.history(name)) for name in ("first", "second")] == [1, 1]
+    store.close()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\x7fb", "a\x80b", "tab\there"])
+def test_an_idempotency_key_that_cannot_be_kept_is_named(client, key):
+    answer = post(client, {"user": "new", "item": "a1", "event": "click"}, **{"Idempotency-Key": key})
+    assert answer.status_code == 422
+    problem = answer.get_json(force=True)
+    assert "Idempotency-Key" in problem["detail"]
+    assert problem["errors"][0]["header"] == "Idempotency-Key"
+    assert client.get("/v1/users/new/history").status_code == 404
+
+
+def test_a_refused_body_leaves_its_idempotency_key_free(client):
+    headers = {"Idempotency-Key": "k-1"}
+    event = {"user": "new", "item": "a1", "event": "click"}
+    assert post(client, {**event, "value": "5"}, **headers).status_code == 422
+    assert post(client, event, **headers).status_code == 200
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(("clients", "keys"), [(16, 20), pytest.param(64, 200, marks=pytest.mark.slow)])
+def test_many_clients_sending_the_same_keys_have_one_effect_each(seeded_home, engine, clients, keys):
+    """All clients send the same requests, in orders of their own, and try again what was in flight."""
+    app = seeded_home(engine).application
+    store = app.extensions["recsys"].store
+    before = store.stats().interactions
+    effects, statuses, lock = Counter(), Counter(), threading.Lock()
+    start = threading.Barrier(clients)
+
+    def send(number):
+        client, order = app.test_client(), np.random.default_rng(number).permutation(keys).tolist()
+        start.wait()
+        while order:
+            at = order.pop()
+            body = {"events": [{"user": f"one of {clients}", "item": f"i{at}", "event": "click"}]}
+            answer = client.post("/v1/feedback", json=body, headers={"Idempotency-Key": f"{clients}-{at}"})
+            with lock:
+                statuses[answer.status_code] += 1
+                effects[at] += answer.status_code == 200 and "Idempotency-Replayed" not in answer.headers
+            if answer.status_code != 200:
+                assert answer.headers["Retry-After"]
+                order.insert(0, at)
+                time.sleep(0.02)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses[200] == clients * keys, statuses
+    assert set(statuses) <= {200, 409, 503}
+    assert effects == dict.fromkeys(range(keys), 1)
+    assert store.stats().interactions - before == keys
+    assert len(store.history(f"one of {clients}")) == keys
 
 
 def test_one_bad_event_refuses_all_and_every_bad_one_is_named(client):

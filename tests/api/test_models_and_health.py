@@ -1,6 +1,12 @@
 """Model versions over HTTP, and what the health routes say when something is wrong."""
 
 import sqlite3
+import threading
+
+import pytest
+
+import migrations
+from recsys.errors import StoreError
 
 
 def version(client):
@@ -43,7 +49,9 @@ def test_ready_names_the_live_versions(client, registry):
     assert body["status"] == "ready"
     assert body["models"]["als"]["version"] == registry.live().models["als"]
     assert body["models"]["als"]["age_seconds"] < 60
-    assert body["database"] == {"status": "ok"}
+    assert body["stale"] is False
+    assert body["database"].pop("latency_ms") >= 0
+    assert body["database"] == {"status": "ok", "schema": migrations.head()}
     assert client.get("/livez").status_code == 200
 
 
@@ -67,13 +75,38 @@ def test_a_damaged_release_shows_as_degraded_while_the_old_one_serves(client, re
     assert "refused" in answer.get_json()["fault"]
 
 
-def test_a_database_that_is_gone_is_a_clean_503_and_shows_in_readiness(client, app, settings):
-    store = app.extensions["recsys"].store
-    store.close()
-    file = settings.home / "recsys.db"
-    for path in settings.home.glob("recsys.db*"):
-        path.unlink()
-    file.mkdir()  # nothing can be opened there any more
+@pytest.fixture
+def lose(app, settings):
+    """lose(): nothing can be opened where the database was."""
+
+    def lose():
+        app.extensions["recsys"].store.close()
+        for path in settings.home.glob("recsys.db*"):
+            path.unlink()
+        (settings.home / "recsys.db").mkdir()
+
+    return lose
+
+
+def test_without_its_database_it_answers_from_memory_and_says_so(client, lose):
+    before = client.get("/v1/users/u1/recommendations?n=3").get_json()
+    assert before["stale"] is False
+    lose()
+    for _ in range(3):
+        after = client.get("/v1/users/u1/recommendations?n=3")
+        assert after.status_code == 200
+        body = after.get_json()
+        assert (body["stale"], body["strategy"]) == (True, before["strategy"])
+        assert [row["item"] for row in body["items"]] == [row["item"] for row in before["items"]]
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert (ready.get_json()["status"], ready.get_json()["stale"]) == ("degraded", True)
+    assert ready.get_json()["database"] == {"status": "unavailable", "fault": "StoreError"}
+    assert "recsys_database_up 0.0" in client.get("/metrics").get_data(as_text=True)
+
+
+def test_a_database_that_was_never_read_is_a_clean_503_and_not_ready(client, lose, settings):
+    lose()
     for answer in (
         client.get("/v1/users/u1/recommendations"),
         client.post("/v1/feedback", json={"events": [{"user": "u", "item": "a1", "event": "like"}]}),
@@ -85,11 +118,38 @@ def test_a_database_that_is_gone_is_a_clean_503_and_shows_in_readiness(client, a
         assert str(settings.home) not in answer.get_data(as_text=True)
     ready = client.get("/readyz")
     assert ready.status_code == 503
-    assert ready.get_json()["status"] == "degraded"
-    assert ready.get_json()["database"]["status"] == "unavailable"
+    assert ready.get_json()["status"] == "unready"
     page = client.get("/?user=u1")
     assert page.status_code == 503
     assert "text/html" in page.content_type
+
+
+def test_a_database_of_another_version_is_not_ready(client, app, settings):
+    client.get("/v1/users/u1/recommendations")
+    with sqlite3.connect(settings.home / "recsys.db") as other:
+        other.execute("alter table changes rename to elsewhere")
+    other.close()
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.get_json()["database"]["fault"] == "SchemaMismatch"
+
+
+def test_a_frozen_database_holds_readiness_up_for_less_than_a_second_or_so(client, app, monkeypatch):
+    client.get("/v1/users/u1/recommendations")
+    thaw, store = threading.Event(), app.extensions["recsys"].store
+
+    def frozen(user=None):
+        thaw.wait(30)
+        raise StoreError("it never answered")
+
+    monkeypatch.setattr(store, "marks", frozen)
+    try:
+        ready = client.get("/readyz")
+        assert not thaw.is_set()
+        assert ready.status_code == 200
+        assert ready.get_json()["database"]["fault"] == "Timeout"
+    finally:
+        thaw.set()
 
 
 def test_a_locked_database_refuses_feedback_in_words_while_recommendations_go_on(client, settings):

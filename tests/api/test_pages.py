@@ -44,6 +44,10 @@ def test_the_items_like_one_item_are_shown_and_an_unknown_one_is_said_to_be(clie
     assert "There is no item" in client.get("/?item=zebra").get_data(as_text=True)
     client.put("/v1/items/fresh", json={"title": "Fresh"})
     assert "No live model has seen" in client.get("/?item=fresh").get_data(as_text=True)
+    client.put("/v1/items/fresh", json={"title": "Fresh", "categories": ["first"]})
+    page = client.get("/?item=fresh").get_data(as_text=True)
+    assert "by categories: no model knows it yet" in page
+    assert "Title of a0" in page
 
 
 def test_without_a_model_the_page_says_what_to_run(empty_app):

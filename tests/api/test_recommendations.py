@@ -21,7 +21,8 @@ def problem(response, status):
 
 def test_an_answer_has_the_form_of_the_contract(client, registry):
     answer = client.get("/v1/users/u1/recommendations?n=2").get_json()
-    assert set(answer) == {"user", "model", "strategy", "id", "items"}
+    assert set(answer) == {"user", "model", "strategy", "stale", "id", "items"}
+    assert answer["stale"] is False
     assert answer["user"] == "u1"
     assert answer["model"] == {"name": "als", "version": registry.live().models["als"]}
     assert answer["strategy"] == "personal"
@@ -31,6 +32,7 @@ def test_an_answer_has_the_form_of_the_contract(client, registry):
         "score": pytest.approx(3.6 / 5.47),  # by hand: 4 * 0.9 / (1 + .81 + .64 + .49 + .1 + 3 * .81)
         "rank": 1,
         "title": "Title of a0",
+        "source": "model",
     }
 
 

@@ -68,3 +68,17 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     file.write_text("port 8000")
     with pytest.raises(SettingError, match="not TOML"):
         Settings.load(file, {})
+
+
+def test_origins_are_a_list_in_a_file_and_stand_between_commas_in_a_variable(tmp_path):
+    given = {"RECSYS_CORS_ORIGINS": "https://shop.example, https://admin.example"}
+    assert Settings.load(environ=given).cors_origins == ("https://shop.example", "https://admin.example")
+    (tmp_path / "recsys.toml").write_text('cors_origins = ["https://shop.example"]')
+    assert Settings.load(tmp_path / "recsys.toml", environ={}).cors_origins == ("https://shop.example",)
+    assert Settings.load(environ={}).cors_origins == ()
+
+
+def test_a_preset_that_cannot_be_used_is_refused_at_the_start_by_name():
+    with pytest.raises(SettingError, match="home") as refused:
+        Settings.load(environ={"RECSYS_PRESETS__HOME__DIVERSITY": "2"})
+    assert "diversity" in str(refused.value)
