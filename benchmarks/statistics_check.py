@@ -195,22 +195,13 @@ def _halves(hidden: csr_matrix, rng: np.random.Generator) -> tuple[csr_matrix, c
 
 def _lists(interactions: Path | None, min_value: float | None, seed: int) -> tuple[np.ndarray, csr_matrix]:
     """((n, 100) columns, hidden) of those with at least two hidden items, who can be parted."""
-    from data import readers, sample
+    from benchmarks.liked import liked
     from recsys.evaluation.evaluate import evaluate
     from recsys.evaluation.protocols import strong
-    from recsys.feedback import EventRule, FeedbackWeights
-    from recsys.matrix import InteractionMatrix
     from recsys.models import create
     from recsys.recommender import FitOptions
 
-    events, bad = readers.read_all(interactions or sample.folder() / "interactions.csv")
-    if bad:
-        raise SystemExit(f"{len(bad)} bad rows, the first: {bad[0]}")
-    weights = None
-    if min_value is not None:
-        rule = EventRule(transform="threshold", at=min_value, combine="last")
-        weights = FeedbackWeights({str(event): rule for event in events.event.labels})
-    split = strong(InteractionMatrix.build(events, weights, min_user=5), seed, test=0.5)
+    split = strong(liked(interactions, min_value)[1], seed, test=0.5)
     model = create("als").fit(split.train, FitOptions("cpu", seed, split.validation))
     able = np.diff(split.hidden.indptr) >= 2
     return evaluate(model, split, ["ndcg@100"]).lists[able], split.hidden[able]

@@ -1,0 +1,85 @@
+"""What `recsys bench serve` runs: the rates, and the drills by name, each on a copy of one home."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serve import abuse, crashes, effects, identical, next_answer, outage, rates, soak, swaps
+from benchmarks.serve.drill import Found
+from benchmarks.serve.home import Home, Shape, copy_of, make_home
+from benchmarks.serve.server import serving
+
+DRILLS: Mapping[str, Callable[..., Found]] = {
+    "swaps": swaps.drill,
+    "effects": effects.drill,
+    "crashes": crashes.drill,
+    "next-answer": next_answer.drill,
+    "abuse": abuse.drill,
+    "soak": soak.drill,
+    "identical": identical.drill,
+}
+# Sizes at which all of them together take a minute or two.
+QUICK: Mapping[str, Mapping[str, Any]] = {
+    "swaps": {"swaps": 5, "rate": 100.0, "sample": 50},
+    "effects": {"clients": 16, "keys": 20},
+    "crashes": {"events": 4_000, "kills": 2, "batch": 20},
+    "next-answer": {"trials": 50},
+    "abuse": {"repeats": 3, "chunked": 8 * 2**20},
+    "soak": {"requests": 4_000, "swaps": 3},
+    "identical": {"users": 300},
+    "outage": {"seconds": 3.0},
+}
+NAMES = (*DRILLS, "outage")
+_MANY = 10_000  # users of the home of the drills
+
+
+def measure(folder: Path, **load: Any) -> dict[str, Any]:
+    """The rates (`rates.main`) on a home in this folder, made when it is not there."""
+    return rates.main(make_home(folder), **load)
+
+
+def drills(
+    folder: Path, names: Sequence[str] = NAMES, *, quick: bool = False, url: str = "", workers: int = 2
+) -> dict[str, Found]:
+    """What each of the drills found, by name. The home in this folder is made when it is not there, and kept as it is.
+
+    url: of an empty PostgreSQL database, for "outage", which is left out without one.
+    """
+    base = make_home(folder / "sqlite", Shape(users=_MANY))
+    found = {}
+    for name in names:
+        sizes = QUICK[name] if quick else {}
+        if name != "outage":
+            found[name] = drill(name, base, sizes, workers)
+        elif url:
+            found[name] = outage.drill(make_home(folder / "postgresql", Shape(), url), workers=workers, **sizes)
+    return found
+
+
+def drill(name: str, base: Home, sizes: Mapping[str, Any], workers: int = 2) -> Found:
+    """One drill on a copy of a home, with a server of its own."""
+    with tempfile.TemporaryDirectory(dir=base.folder.parent) as place:
+        home = copy_of(base, Path(place, "home"))
+        with serving(home, workers) as server:
+            return DRILLS[name](server, **sizes)
+
+
+def tables(found: Mapping[str, Found]) -> list[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
+    """What a person reads of the drills: (title, header, rows) a table."""
+    rows = []
+    for name, result in found.items():
+        told = [f"{key} {_short(value)}" for key, value in result.items() if key != "broken" and _short(value)]
+        rows.append((name, "holds" if not result["broken"] else "; ".join(result["broken"]), ", ".join(told)))
+    return [("promises of the web API", ("drill", "verdict", "measured"), rows)]
+
+
+def _short(value: object) -> str:
+    """A number or a few words; "" for what is too long for a table."""
+    if isinstance(value, float):
+        return f"{value:,.3g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ""
