@@ -21,8 +21,8 @@ def settings_table() -> str:
     rows = ["| setting | variable | default | what it is |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is PydanticUndefined else field.default
-        shown = f"`{default}`" if default not in ("", None, {}) else "none" if default is None else ""
-        variable = f"RECSYS_{name.upper()}" + {"events": "__NAME__FIELD", "models": "__NAME__FIELD"}.get(name, "")
+        shown = f"`{default}`" if default not in ("", None, {}, ()) else "none" if default is None else ""
+        variable = f"RECSYS_{name.upper()}" + ("__NAME__FIELD" if name in ("events", "models", "presets") else "")
         rows.append(f"| `{name}` | `{variable}` | {shown} | {field.description} |")
     return "\n".join(rows)
 

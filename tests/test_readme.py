@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from api.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(heading: str) -> str:
-    """The first shell block under a heading."""
-    found = re.search(rf"^## {heading}\n.*?```sh\n(.*?)```", README, re.DOTALL | re.MULTILINE)
+def block(heading: str, language: str = "sh") -> str:
+    """The first block of a language under a heading."""
+    found = re.search(rf"^##+ {heading}\n.*?```{language}\n(.*?)```", README, re.DOTALL | re.MULTILINE)
     assert found, heading
     return found[1]
 
@@ -78,11 +80,30 @@ def test_the_tour_and_the_questions_over_http_work_as_printed(log: Path) -> None
         script = script.replace("curl -s", "curl -sS --fail-with-body")
         done = subprocess.run(["bash", "-ec", script], cwd=log, env=environ, capture_output=True, text=True)
         assert done.returncode == 0, (done.stdout, done.stderr)
-        assert done.stdout.count('"strategy":"personal"') == 2
+        assert done.stdout.count('"strategy":"personal"') == 4  # alice, the anonymous history, and two of a batch
+        assert '"because"' in done.stdout
+        client = block("Asking over HTTP", "python").replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+        done = subprocess.run([sys.executable, "-c", client], cwd=log, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 5
     finally:
         server.terminate()
         server.communicate(timeout=20)
     assert server.returncode == 0
+
+
+def test_keys_are_made_and_listed_as_printed(log: Path) -> None:
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for line in [line.split("#")[0].strip() for line in block("Letting others in").splitlines()][:2]:
+        done = subprocess.run(["bash", "-c", line], cwd=log, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, (line, done.stderr)
+    assert "shop" in done.stdout
+
+
+def test_the_preset_is_one(log: Path) -> None:
+    (log / "recsys.toml").write_text(block("Asking over HTTP", "toml"))
+    settings = Settings.load(log / "recsys.toml", environ={})
+    assert settings.rules["home"].pin == ("i9",)
 
 
 def wait_for(address: str) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 import migrations
-from data.records import BadRow, Batch, ItemRecord
+from data.records import BadRow, Batch, ItemRecord, KeyRecord
 from data.store import Store
 from data.tables import Base
 from recsys.errors import SchemaMismatch, SettingError, StoreError
@@ -49,7 +50,7 @@ def fill(store: Store, count: int = 500) -> None:
     numbers = range(count)
     rows = Interactions.from_lists(["u"] * count, [f"i{n % 400}" for n in numbers], values=[float(n) for n in numbers])
     store.import_batches("f", [Batch(rows, [BadRow("f", 1, "r", "t")])], items=[ItemRecord("i1", "One")])
-    store.add_once("key", "digest", rows)
+    store.add_once("key", "digest", rows, asdict)
 
 
 def test_the_tables_of_the_code_are_those_of_the_migrations(store: Store) -> None:
@@ -91,6 +92,20 @@ def test_every_step_goes_up_and_down_and_up_again_with_rows_in_the_tables(store:
     assert store.stats().interactions == 0
     fill(store, rows)
     assert store.stats().interactions == rows
+
+
+def test_the_second_step_keeps_what_there_was_both_ways(store: Store) -> None:
+    migrations.upgrade(store.engine)
+    fill(store)
+    store.put_key(KeyRecord("k", "robot", "0" * 64, ("read",), 1))
+    before = store.stats(), store.list_items(limit=1000)
+    migrations.downgrade(store.engine, "0001")
+    assert "api_keys" not in tables(store.engine)
+    migrations.upgrade(store.engine)
+    assert (store.stats(), store.list_items(limit=1000)) == before
+    assert store.keys() == []
+    assert store.marks("u").user == 0  # a row from before there were counts
+    assert len(store.items_changed(-1)[1]) == 400
 
 
 def test_upgrading_what_is_new_already_changes_nothing(store: Store) -> None:
