@@ -9,41 +9,28 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-# BLAS has other routines for one row, for small products and for what is left over of a tile, and it sums a long inner
-# side piece by piece: each rounds in another way. Two rows at least, whole tiles, and pieces that every routine sums in
-# one go come out alike from all of them.
-AT_ONCE = 16  # histories that are scored together when people wait for them
-_DEEP, _TILE = 300, 64
-_FEW, _WIDE = 4, 512  # so few rows take half the time where 300 x 512 numbers are multiplied, and cached, at a time
+# BLAS has other routines for one row, for a few and for many, and for what is left over of a tile, and each rounds in
+# another way: which ones depends on the processor. Every product of a few rows is therefore one of exactly this many,
+# which all kernels of OpenBLAS treat alike; 16 are not (docs/experiments.md).
+AT_ONCE = 8  # histories that are scored together when people wait for them
+_TILE = 64  # columns at least: narrower ones, too, have routines of their own
 
 
 def product(rows: np.ndarray, table: np.ndarray) -> np.ndarray:
     """(rows, n) float32 ``rows @ table.T`` of (rows, width) and (n, width); no row changes another's bits.
 
-    Above AT_ONCE rows, which nobody waits for one by one, it is the plain product, a third faster.
+    Above AT_ONCE rows, which nobody waits for one by one, it is the plain product.
     """
     if len(rows) > AT_ONCE:
         return np.asarray(rows @ table.T)
-    if len(rows) == 1:
-        return product(np.concatenate([rows, rows]), table)[:1]
     across, n = table.T, len(table)
-    if not across.flags.c_contiguous:  # of a bundle older than this layout
-        return np.asarray(rows @ across)
     if n < _TILE:
         across = np.concatenate([across, np.zeros((across.shape[0], _TILE - n), dtype=np.float32)], axis=1)
-    width = across.shape[1]
-    tiled = width // _TILE * _TILE
-    wide = _WIDE if len(rows) <= _FEW else tiled
-    pieces = [slice(start, min(start + wide, tiled)) for start in range(0, tiled, wide)]
-    if tiled < width:
-        pieces.append(slice(width - _TILE, width))  # the last tile begins earlier rather than be cut
-    found = np.empty((len(rows), width), dtype=np.float32)
-    for piece in pieces:
-        part = found[:, piece]
-        np.matmul(rows[:, :_DEEP], across[:_DEEP, piece], out=part)
-        for k in range(_DEEP, len(across), _DEEP):
-            part += rows[:, k : k + _DEEP] @ across[k : k + _DEEP, piece]
-    return found[:, :n]
+    filled = rows
+    if len(rows) < AT_ONCE:
+        filled = np.zeros((AT_ONCE, rows.shape[1]), dtype=np.float32)
+        filled[: len(rows)] = rows
+    return np.asarray((filled @ across)[: len(rows), :n])
 
 
 def gathered(rows: csr_matrix, table: np.ndarray) -> np.ndarray:

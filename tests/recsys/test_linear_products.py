@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from numpy._core._multiarray_umath import __cpu_features__ as able
 from scipy.sparse import csr_matrix
 
 from recsys.linear.products import AT_ONCE, by_column, gathered, product
@@ -24,6 +29,38 @@ def test_a_row_has_the_same_bits_in_every_batch_and_is_numpys_product(width, n):
     for size in range(1, AT_ONCE + 1):
         for start in (0, MOST - size):
             np.testing.assert_array_equal(product(rows[start : start + size], table), whole[start : start + size])
+
+
+KERNELS = {"Nehalem": "SSE42", "Sandybridge": "AVX", "Haswell": "AVX2", "SkylakeX": "AVX512_SKX"}
+IN_EVERY_PLACE = """
+import sys
+import numpy as np
+from recsys.linear.products import AT_ONCE, by_column, product
+rng = np.random.default_rng(0)
+for n in (1, 63, 64, 65, 88, 257, 1000, 5000):
+    for width in (1, 2, 7, 8, 64, 200, 301, 600):
+        table = by_column(rng.standard_normal((n, width), dtype=np.float32))
+        row = rng.standard_normal((1, width), dtype=np.float32)
+        alone = product(row, table)
+        for size in range(2, AT_ONCE + 1):
+            for place in range(size):
+                rows = rng.standard_normal((size, width), dtype=np.float32)
+                rows[place] = row
+                if not np.array_equal(product(rows, table)[place], alone[0]):
+                    sys.exit(f"{n} x {width}: row {place} of {size}")
+"""
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_a_row_has_the_same_bits_in_every_place_whatever_the_processor(kernels, threads):
+    if not able.get(KERNELS[kernels]):
+        pytest.skip(f"this processor cannot run OpenBLAS' kernels for {kernels}")
+    chosen = {**os.environ, "OPENBLAS_CORETYPE": kernels, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+    done = subprocess.run(
+        [sys.executable, "-c", IN_EVERY_PLACE], env=chosen, capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr[-500:]
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3])

@@ -69,7 +69,7 @@ def test_a_saved_and_loaded_model_gives_the_same_bits(model, strangers, tmp_path
     bundle = ModelBundle(model, items, np.ones(N_ITEMS, np.float32), {"model": name, "config": config_of(model)})
     bundle.save(tmp_path / "bundle")
     loaded = ModelBundle.load(tmp_path / "bundle")
-    for size in (1, 2, 16):
+    for size in (1, 2, AT_ONCE):
         np.testing.assert_array_equal(loaded.model.score(strangers[:size]), model.score(strangers[:size]))
     assert (loaded.vectors is None) == (bundle.vectors is None)
     if bundle.vectors is not None:
@@ -138,7 +138,7 @@ def test_a_lone_row_is_scored_at_once_and_alone():
     assert not scorer._waiting
 
 
-def test_rows_that_come_while_another_is_scored_are_scored_together_at_most_16_at_once():
+def test_rows_that_come_while_another_is_scored_are_scored_together_as_many_as_fit():
     scorer, slow = BatchedScorer(), Slow()
     slow.gate.clear()
     first = ask(scorer, slow, [1])
@@ -149,7 +149,7 @@ def test_rows_that_come_while_another_is_scored_are_scored_together_at_most_16_a
     for value, asker in enumerate(first + others, 1):
         asker.join(20)
         np.testing.assert_array_equal(asker.found, np.full(5, 2 * value, np.float32))
-    assert slow.batches == [1, 16, 16, 8]
+    assert slow.batches == [1, *[AT_ONCE] * (40 // AT_ONCE), *filter(None, [40 % AT_ONCE])]
     assert not scorer._waiting
 
 
@@ -159,17 +159,18 @@ def test_an_error_reaches_everybody_of_its_batch_and_nobody_else():
     first = ask(scorer, slow, [1])
     assert slow.begun.wait(20)
     others = []
-    for value in [*range(2, 17), -1, *range(18, 21)]:  # the first 16 that wait are a batch, with the bad one
+    bad = AT_ONCE + 1  # the first that wait are a batch, with the bad one as its last
+    for value in [*range(2, bad), -1, *range(bad + 1, bad + 4)]:
         others += ask(scorer, slow, [value])
         expected = len(others)
         until(lambda n=expected: waiting(scorer, slow) == n)
     slow.gate.set()
     for asker in first + others:
         asker.join(20)
-    assert slow.batches == [1, 16, 3]
-    assert [type(asker.error) for asker in others] == [ValueError] * 16 + [type(None)] * 3
+    assert slow.batches == [1, AT_ONCE, 3]
+    assert [type(asker.error) for asker in others] == [ValueError] * AT_ONCE + [type(None)] * 3
     assert first[0].found[0] == 2
-    assert [asker.found[0] for asker in others[16:]] == [36, 38, 40]
+    assert [asker.found[0] for asker in others[AT_ONCE:]] == [2 * (bad + k) for k in (1, 2, 3)]
     np.testing.assert_array_equal(scorer.score(slow, row_of(4)), np.full(5, 8, np.float32))  # and it goes on
 
 
