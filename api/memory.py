@@ -14,8 +14,10 @@ from recsys.interactions import Interactions
 
 if TYPE_CHECKING:
     from data.store import Store
+    from data.walindex import WalIndex
 
 NOBODY = -1  # the mark of a user that the store does not hold
+_MARKS = 100_000  # users whose marks are kept while nothing changes
 _ENTRY = 32  # events that take the room of what a history takes besides its events
 
 
@@ -30,9 +32,18 @@ class Memory:
         self._store = store
         self._histories: Bounded[str, tuple[int, Interactions]] = Bounded(most_events)
         self._last: Marks | None = None
+        self._index: WalIndex | None = None
+        self._kept: Bounded[str | None, tuple[bytes, Marks]] = Bounded(_MARKS)
         self._retry = retry
         self._ask_at = 0.0  # when the database may be asked again; 0: it is well
         self._turn = threading.Lock()
+
+    def watch(self) -> None:
+        """From now on, where the database can say it, ask nothing again while nothing was committed.
+
+        For a process that serves until it ends (`Store.watch`). Raises StoreError.
+        """
+        self._index = self._store.watch()
 
     @property
     def known(self) -> bool:
@@ -50,6 +61,11 @@ class Memory:
 
         Raises StoreError when nothing was ever known, SchemaMismatch always.
         """
+        state = None if self._index is None else self._index.state()
+        if state is not None:
+            kept = self._kept.get(user)
+            if kept is not None and kept[0] == state:
+                return kept[1], False
         if self._ask_at and not self._takes_turn():
             return self._known(user), True
         try:
@@ -63,6 +79,8 @@ class Memory:
             return self._known(user), True
         self._ask_at = 0.0
         self._last = marks
+        if state is not None:  # read before the marks: what was committed in between makes another
+            self._kept.put(user, (state, marks), 1)
         if user is not None and marks.user == NOBODY:
             self._histories.drop(user)  # forgotten: nothing of theirs stays here
         return marks, False

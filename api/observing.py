@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, Response, g, has_request_context, request
+from werkzeug.wsgi import ClosingIterator
 
 from data.records import id_fault
+from recsys.serving.answer import new_id
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -82,15 +84,20 @@ def _observed(inner: WSGIApplication, listeners: Iterable[Callable[[Seen], None]
     def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         sent: str | None = environ.get("HTTP_X_REQUEST_ID")
         method = environ["REQUEST_METHOD"]
-        id_ = sent if sent is not None and _SANE.fullmatch(sent) else secrets.token_hex(8)
+        id_ = sent if sent is not None and _SANE.fullmatch(sent) else new_id()
         found = Seen(id_, time.perf_counter(), method if method in _METHODS else "other")
         environ[_PLACE] = found
+        sized = False
 
         def start(status: str, headers: list[tuple[str, str]], fault: Any = None) -> Callable[[bytes], object]:
-            found.status = int(status[:3])
+            nonlocal sized
+            found.status, sized = int(status[:3]), any(name == "Content-Length" for name, _ in headers)
             return start_response(status, [*headers, (HEADER, found.id)], fault)
 
         answer = inner(environ, start)
+        if sized and isinstance(answer, ClosingIterator):  # in memory: as a list the server sends it in one go
+            with closing(answer):
+                answer = list(answer)
         found.seconds = time.perf_counter() - found.started
         for listener in listeners:
             listener(found)

@@ -118,6 +118,7 @@ def _warm(here: Context) -> None:
     """Read what the first requests need, as far as it can be read."""
     here.service.live.watch()
     try:
+        here.memory.watch()
         marks, _ = here.memory.marks()
         here.assortments.current(marks.items)
     except StoreError as error:

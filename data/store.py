@@ -29,6 +29,7 @@ from data.spool import Spool
 from data.tables import Quarantined, User
 from data.transactions import BULK, bulk_writing, lane_of, writing
 from data.vocabulary import Vocabulary
+from data.walindex import WalIndex
 from recsys.interactions import Interactions
 
 
@@ -69,6 +70,13 @@ class Store:
     def marks(self, user: str | None = None) -> Marks:
         """What caches compare to learn that what they hold is stale, in one question of a few microseconds."""
         return quick.marks(self._quick, user)
+
+    def watch(self) -> WalIndex | None:
+        """What says without a question whether anything was committed since; None where nothing does (PostgreSQL).
+
+        For a process that serves until it ends: it keeps a connection and a file open, whatever becomes of the store.
+        """
+        return WalIndex.of(self.engine)
 
     # Interactions
 

@@ -162,3 +162,75 @@ def test_every_event_is_in_the_next_answer_while_many_threads_read_and_write(wor
         thread.join()
     assert not missed
     assert world.asked.count("history") > 100
+
+
+class Index:
+    """A wal-index whose state the test sets."""
+
+    def __init__(self, state=b"1"):
+        self.now = state
+
+    def state(self):
+        return self.now
+
+
+@pytest.fixture
+def index(world):
+    world.index = Index()
+    return world.index
+
+
+def test_while_nothing_was_committed_nothing_is_asked_again(world, index):
+    memory = Memory(world)
+    memory.watch()
+    for _ in range(3):
+        assert ask(memory, "u") == (["i1", "i2"], False)
+        assert ask(memory, "nobody") == ([], False)
+    assert world.asked == ["marks", "history", "marks"]
+    world.add("u", "i3")
+    index.now = b"2"
+    for _ in range(2):
+        assert ask(memory, "u") == (["i1", "i2", "i3"], False)
+    assert world.asked[3:] == ["marks", "history"]
+
+
+def test_while_a_commit_is_on_its_way_the_database_is_asked(world, index):
+    memory = Memory(world)
+    memory.watch()
+    ask(memory, "u")
+    index.now = None
+    world.asked.clear()
+    for _ in range(2):
+        assert ask(memory, "u") == (["i1", "i2"], False)
+    assert world.asked == ["marks", "marks"]
+
+
+def test_a_commit_between_the_state_and_the_marks_is_seen_at_the_next_request(world, index):
+    memory = Memory(world)
+    memory.watch()
+    ask(memory, "u")
+    states = iter([b"2", b"3"])
+    index.state = lambda: next(states, b"3")
+    ask(memory, "u")  # read under b"2", while the database was at b"3" already
+    world.asked.clear()
+    ask(memory, "u")
+    assert world.asked == ["marks"]
+
+
+def test_a_database_that_says_nothing_of_its_changes_is_asked_every_time(world):
+    memory = Memory(world)
+    memory.watch()
+    ask(memory, "u")
+    ask(memory, "u")
+    assert world.asked == ["marks", "history", "marks"]
+
+
+def test_what_failed_is_asked_again_though_nothing_was_committed(world, index):
+    memory = Memory(world, retry=0.0)
+    memory.watch()
+    ask(memory, "u")
+    index.now = b"2"
+    world.fault = AWAY
+    assert ask(memory, "u") == (["i1", "i2"], True)
+    world.fault = None
+    assert ask(memory, "u") == (["i1", "i2"], False)

@@ -17,6 +17,7 @@ class World:
         self.items_mark = 0
         self.changes = 0
         self.fault: StoreError | None = None
+        self.index: object | None = None  # what `watch` gives
         self.asked: list[str] = []
         self.between = lambda: None  # runs after a history was asked for and before it is read
         self._lock = threading.Lock()
@@ -35,6 +36,9 @@ class World:
             self.items_mark += 1
             self.states[item] = (self.items_mark, ItemState(ItemRecord(item, **more), deleted))
             return self.items_mark
+
+    def watch(self) -> object | None:
+        return self.index
 
     def marks(self, user: str | None = None) -> Marks:
         self._ask("marks")
