@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from sqlalchemy import Engine
 
 
 class FileGate:
-    """Who has one SQLite file open in this process: connections of the standard library, or the bulk lane alone.
+    """Who has one SQLite file open in this process: connections of the standard library, or the bulk lane alone; and
+    which of its threads writes.
 
     The bulk lane (ADBC) brings a SQLite library of its own. Two SQLite libraries with the same file open in one process
     break each other's locks: POSIX drops all of a process's locks on a file when any of its descriptors for it closes
@@ -29,6 +31,7 @@ class FileGate:
     def __init__(self) -> None:
         self.engines: weakref.WeakSet[Engine] = weakref.WeakSet()
         self._changed = threading.Condition()
+        self._writing = threading.Lock()
         self._open = 0
         self._alone = False
 
@@ -47,6 +50,18 @@ class FileGate:
     def leave(self) -> None:
         with self._changed:
             self._open -= 1
+
+    @contextmanager
+    def turn(self, wait: float) -> Iterator[float]:
+        """One thread writes at a time: SQLite's own waiting is asking again and again, and who asks rarely may never
+        find the file free. Yields the seconds left of ``wait``; sqlite3.OperationalError when none are."""
+        end = time.monotonic() + wait
+        if not self._writing.acquire(timeout=wait):
+            raise sqlite3.OperationalError("database is locked")
+        try:
+            yield max(0.0, end - time.monotonic())
+        finally:
+            self._writing.release()
 
     @contextmanager
     def alone(self) -> Iterator[bool]:

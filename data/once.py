@@ -16,6 +16,7 @@ from sqlalchemy import Engine, delete, insert, select, text
 
 from data import writes
 from data.changes import now
+from data.engine import rows_of
 from data.records import Added, check_id
 from data.tables import IdempotencyKey
 from data.transactions import lane_of, writing
@@ -36,6 +37,10 @@ def add_once(
     number = int.from_bytes(blake2b(key.encode(), digest_size=7).digest())
     sqlite = engine.dialect.name == "sqlite"
     keys = IdempotencyKey
+    asked = select(keys.digest, keys.response).where(keys.key == key, keys.created >= now() - _KEY_LIFE)
+    ended = rows_of(engine, asked)  # what has ended stays as it is, and whoever only reads waits for no writer
+    if ended:
+        return _again(key, digest, *ended[0])
     with _held(Path(f"{engine.url.database}-keys"), number) if sqlite else nullcontext(True) as free:
         if not free:
             raise _in_flight(key)
@@ -44,14 +49,18 @@ def add_once(
             if not sqlite and not connection.execute(lock, {"number": number}).scalar_one():
                 raise _in_flight(key)
             connection.execute(delete(keys).where(keys.created < now() - _KEY_LIFE))
-            earlier = connection.execute(select(keys.digest, keys.response).where(keys.key == key)).one_or_none()
+            earlier = connection.execute(asked).one_or_none()  # another may have ended meanwhile
             if earlier is None:
                 given = answer(writes.add_rows(lane_of(connection), vocabulary, [rows]))
                 connection.execute(insert(keys).values(key=key, digest=digest, response=given, created=now()))
                 return given, False
-    if earlier.digest != digest:
+    return _again(key, digest, *earlier)
+
+
+def _again(key: str, digest: str, of_earlier: str, given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    if of_earlier != digest:
         raise KeyReused(f"Idempotency-Key {key!r} was used for another request", do="send a new key with a new request")
-    return earlier.response, True
+    return given, True
 
 
 def _in_flight(key: str) -> KeyInFlight:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
@@ -25,11 +26,23 @@ def writing(engine: Engine, *, alone: bool = False) -> Iterator[Connection]:
 
     alone: on PostgreSQL, wait until no other writer is busy and keep new ones waiting (on SQLite it is always so).
     """
-    with in_words(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if engine.dialect.name == "postgresql":
-            lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-            connection.execute(text(f"select {lock}({_WRITERS})"))
-        yield connection
+    with in_words(engine), _turn(engine) as left, engine.connect().execution_options(writes=True) as connection:
+        if left is not None:
+            raw: Any = connection.connection.driver_connection
+            raw.execute(f"pragma busy_timeout = {int(left * 1000)}")
+        with connection.begin():
+            if engine.dialect.name == "postgresql":
+                lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+                connection.execute(text(f"select {lock}({_WRITERS})"))
+            yield connection
+
+
+def _turn(engine: Engine) -> AbstractContextManager[float | None]:
+    """This process's turn to write to a SQLite file, with the seconds left to wait for other processes."""
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    gate = FileGate.of(Path(str(engine.url.database)))
+    return gate.turn(engine.get_execution_options()["wait"])
 
 
 @contextmanager

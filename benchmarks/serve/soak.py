@@ -1,7 +1,8 @@
 """Drill: a long mixture of requests while releases are swapped; the workers' memory stays where it was after warm-up.
 
 Memory is the proportional set size (PSS) of all workers, sampled all the time; it is compared by medians of the
-stretches between swaps, for a worker holds two releases while it takes a new one.
+stretches between swaps, for a worker holds two releases while it takes a new one. What a worker may keep is bounded;
+the people who ask are so few that every history kept has come before the warm-up ends.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _EVERY = 0.1  # seconds between samples
 _SETTLED = 0.5  # share of a stretch, at its end, in which nothing is being swapped
 _CACHED, _FRESH, _FEEDBACK, _EXPLAINED, _WRONG = 0.35, 0.65, 0.72, 0.74, 0.79  # shares, cumulative; the rest by items
 _OFTEN = 50  # users who ask again and again
+_PEOPLE = 2_000
 _MISTAKES = (
     Request("/v1/users/u/recommendations?n=0"),
     Request("/v1/items/nobody-has-this-one"),
@@ -66,7 +68,7 @@ def mixture(home: Home, count: int, seed: int) -> Iterator[Request]:
     """Cached and fresh answers, feedback, explanations, mistakes, items."""
     choose = random.Random(seed)
     for number in range(count):
-        draw, user = choose.random(), home.user(choose.randrange(home.shape.users))
+        draw, user = choose.random(), home.user(choose.randrange(_PEOPLE))
         item = home.item(choose.randrange(home.shape.items))
         if draw < _CACHED:
             yield recommendations(home.user(choose.randrange(_OFTEN)), choose.choice((10, 100)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from data.gate import FileGate
 from data.records import Batch, ItemRecord, ItemState, Marks, UserRecord
 from data.store import Store
-from data.transactions import BULK
+from data.transactions import BULK, writing
 from recsys.errors import SchemaMismatch, StoreError
 from recsys.interactions import Interactions
 
@@ -235,3 +236,37 @@ def test_a_locked_database_still_answers_quick_questions(sqlite_url: str) -> Non
                 store.add(events(("a", "y")))
             assert store.marks("a").user > 0
             assert len(store.history("a")) == 1
+
+
+def test_threads_take_turns_in_writing_to_a_file(sqlite_url: str) -> None:
+    with Store.open(sqlite_url, wait=30.0) as store:
+        gate = FileGate.of(Path(store.engine.url.database or ""))
+        with gate.turn(5.0) as left:
+            assert 0 < left <= 5.0
+            with pytest.raises(sqlite3.OperationalError, match="locked"), gate.turn(0.01):
+                raise AssertionError("two write at a time")
+            waiting = threading.Thread(target=store.add, args=(Interactions.from_lists(["u"], ["i"]),))
+            waiting.start()
+            waiting.join(0.2)
+            assert store.stats().interactions == 0
+        waiting.join(30)
+        assert store.stats().interactions == 1
+
+
+def test_waiting_for_other_threads_leaves_less_for_other_processes(sqlite_url: str) -> None:
+    with Store.open(sqlite_url, wait=20.0) as store:
+        with writing(store.engine) as connection:
+            (first,) = connection.exec_driver_sql("pragma busy_timeout").one()
+        gate = FileGate.of(Path(store.engine.url.database or ""))
+        found: list[int] = []
+
+        def write() -> None:
+            with writing(store.engine) as connection:
+                found.extend(connection.exec_driver_sql("pragma busy_timeout").one())
+
+        with gate.turn(5.0):
+            waiting = threading.Thread(target=write)
+            waiting.start()
+            waiting.join(0.3)
+        waiting.join(30)
+        assert 0 < found[0] < first <= 20_000

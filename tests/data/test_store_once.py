@@ -18,6 +18,7 @@ import pytest
 
 from data.records import Added
 from data.store import Store
+from data.transactions import writing
 from recsys.errors import KeyInFlight, KeyReused, StoreError
 from recsys.interactions import Interactions
 
@@ -38,6 +39,14 @@ def test_an_idempotency_key_has_one_effect_and_one_answer(store: Store) -> None:
     with pytest.raises(KeyReused, match="key"):
         store.add_once("key", "another digest", some(2), answer)
     assert store.add_once("key 2", "digest", some(), asdict)[0]["repeated"] == 4
+
+
+def test_what_has_ended_is_answered_again_while_others_write(store: Store, url: str) -> None:
+    first, _ = store.add_once("key", "digest", some(), asdict)
+    with writing(store.engine, alone=True):
+        assert store.add_once("key", "digest", some(), asdict) == (first, True)
+        with pytest.raises(KeyReused, match="key"):
+            store.add_once("key", "another digest", some(), asdict)
 
 
 def test_a_refused_request_leaves_its_idempotency_key_free(store: Store) -> None:
