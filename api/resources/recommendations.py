@@ -129,4 +129,4 @@ def for_history() -> dict[str, Any]:
 
 
 def _json(body_: bytes) -> Response:
-    return Response(body_, mimetype="application/json")
+    return Response(body_, content_type="application/json")
