@@ -19,7 +19,8 @@ _TILE = 64  # columns at least: narrower ones, too, have routines of their own
 def product(rows: np.ndarray, table: np.ndarray) -> np.ndarray:
     """(rows, n) float32 ``rows @ table.T`` of (rows, width) and (n, width); no row changes another's bits.
 
-    Above AT_ONCE rows, which nobody waits for one by one, it is the plain product.
+    Two threads of BLAS may round in another way than one; what serves has one (`api.server`). Above AT_ONCE rows, which
+    nobody waits for one by one, it is the plain product.
     """
     if len(rows) > AT_ONCE:
         return np.asarray(rows @ table.T)

@@ -48,4 +48,5 @@ class Solution:
             change = np.zeros(removed[rows].shape)
             change[np.arange(len(rows))[:, None], entries] = c - (c - 1) * t
             people[rows] -= change @ self.answers.T
+        people[size == removed.shape[1]] = 0  # of nothing at all nothing remains, and no rounding either
         return people

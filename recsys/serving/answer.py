@@ -28,8 +28,8 @@ class Recommended:
     """One ranked item. score: comparable within one answer and source only. rank: from 1, counted over all pages.
 
     source: what put it there; "content": it shares categories with the history, and no model knows it or the history.
-    because: items of the history that carry it; needed: a smallest set of them without which it would not be in the
-    list, None where there is none or nobody asked. categories: of similar items, those that both have.
+    because: items of the history that carry it; needed: a set of them without which it would not be in the list, by
+    score a smallest; None where none was found or nobody asked. categories: of similar items, those that both have.
     """
 
     item: str

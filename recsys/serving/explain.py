@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.serving.assortment import View
+from recsys.serving.assortment import Assortment
 from recsys.serving.bundle import ModelBundle
 from recsys.serving.counterfactual import Ranking, smallest_sets
 from recsys.serving.left_out import LeftOut
 from recsys.serving.profile import Profile
 
+NAMED = 3  # items of the history that are named as reasons
 _ROUNDING = 1e-6  # standard deviations: what float32 scores may differ by without a reason
 
 
@@ -43,7 +44,7 @@ def explained(
     blocked: np.ndarray,
     depth: int,
     raised: np.ndarray | None = None,
-    most: int = 3,
+    most: int = NAMED,
 ) -> list[Explanation]:
     """Why each of these columns is among the first ``depth`` of a list by score. One schema for every model.
 
@@ -84,10 +85,10 @@ def explained(
     ]
 
 
-def alike(view: View, a: int, b: int) -> tuple[str, ...]:
-    """The names of the categories that two columns share, in the order of the index."""
-    shared = np.intersect1d(view.categories[[a]].indices, view.categories[[b]].indices)
-    return tuple(view.assortment.category_index.ids[shared].tolist())
+def alike(assortment: Assortment, a: str, b: str) -> tuple[str, ...]:
+    """The names of the categories that two items share, in order; none of an item that is not held."""
+    of_a, of_b = (article.categories if article else () for article in map(assortment.find, (a, b)))
+    return tuple(sorted({*of_a} & {*of_b}))
 
 
 def _standing(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.feedback import FeedbackWeights
-from recsys.interactions import Interactions
+from recsys.interactions import NO_TIME, Interactions
 from recsys.matrix import Index
-from recsys.recency import as_asked, moments
+from recsys.recency import as_asked
 from recsys.recommender import Recommender
 
 
@@ -50,16 +50,26 @@ class Profile:
         """Does the model know anything that was liked?"""
         return bool(self.row.nnz)
 
+    def without(self, out: np.ndarray, ids: frozenset[str]) -> Self:
+        """As if these had not been liked: (nnz,) bool, the row's entries, and their ids. They stay seen."""
+        kept = ~out
+        row = csr_matrix(
+            (self.row.data[kept], self.row.indices[kept], np.array([0, kept.sum()], dtype=np.int32)),
+            shape=self.row.shape,
+        )
+        order = None if self.order is None else self.order[kept]
+        return replace(self, row=row, order=order, liked={k: v for k, v in self.liked.items() if k not in ids})
+
     def asked(self, model: Recommender) -> csr_matrix:
         """(1, n_items) CSR: the row as this model wants it for ``score``."""
         return as_asked(model, self.row, self.order)
 
 
 def _latest(history: Interactions) -> np.ndarray | None:
-    """(labels,) when each item last occurred, larger is later; None where nothing says it."""
-    places = moments(history)
-    if places is None:
+    """(labels,) microseconds when each item last occurred, -inf without a time; None where nothing has one."""
+    timed = history.time != NO_TIME
+    if not timed.any():
         return None
-    latest = np.zeros(len(history.item.labels))
-    np.maximum.at(latest, history.item.codes, places + 1.0)
+    latest = np.full(len(history.item.labels), -np.inf)
+    np.maximum.at(latest, history.item.codes, np.where(timed, history.time, -np.inf))  # exact to the year 2255
     return latest

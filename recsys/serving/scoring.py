@@ -1,14 +1,18 @@
 """BatchedScorer: histories that threads ask about at the same moment are scored in one matrix product.
 
 A pass over an item table costs about as much for many rows as for one. Whoever comes first scores at once; who comes
-while that runs waits and is scored together with all others who wait.
+while that runs waits and is scored together with all others who wait. A pass also empties the processor's caches, and
+the code that comes after it is slow until they are filled again: so one thread does for the whole batch what is to be
+done with the scores, one after the other (docs/experiments.md).
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -17,15 +21,26 @@ from recsys.errors import SettingError
 from recsys.linear.products import AT_ONCE
 from recsys.recommender import Recommender
 
+Made = TypeVar("Made")
+
 
 @dataclass(eq=False, slots=True)
 class _Caller:
-    """One row, and what became of it. turn: held until there are scores or an error, or it is this caller's turn."""
+    """One row, and what became of it. turn: held until it is done, or it is this caller's turn. made: of the scores."""
 
     row: csr_matrix
+    then: Callable[[np.ndarray], Any]
     turn: threading.Lock = field(default_factory=threading.Lock)
-    scores: np.ndarray | None = None
+    done: bool = False
+    made: Any = None
     error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        """Done when the block ends; its error, if there is one, is for the thread that asked."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        self.error, self.done = error, True
+        return True
 
 
 class BatchedScorer:
@@ -41,9 +56,14 @@ class BatchedScorer:
         The same numbers as ``model.score(row)[0]``, bit by bit, for every model here. An error of the model is raised
         for every row of its batch.
         """
+        return self.scored(model, row, np.asarray)
+
+    def scored(self, model: Recommender, row: csr_matrix, then: Callable[[np.ndarray], Made]) -> Made:
+        """``then(score(model, row))``, in whichever thread scores the batch: ``then`` must be quick, for the rest of it
+        waits, and must not depend on the thread. Its error is raised for this row alone."""
         if row.shape[0] != 1:
             raise SettingError(f"one history is scored here, not {row.shape[0]} rows")
-        me = _Caller(row)
+        me = _Caller(row, then)
         with self._lock:
             waiting = self._waiting.get(model)
             if waiting is None:
@@ -52,13 +72,13 @@ class BatchedScorer:
                 me.turn.acquire()
                 waiting.append(me)
         if waiting is not None:
-            me.turn.acquire()  # until another thread scored this row, or hands the turn on
-        if me.scores is None and me.error is None:
+            me.turn.acquire()  # until another thread is done with this row, or hands the turn on
+        if not me.done:
             self._lead(model, me)
         if me.error is not None:
             raise me.error
-        assert me.scores is not None
-        return me.scores
+        made: Made = me.made
+        return made
 
     def _lead(self, model: Recommender, me: _Caller) -> None:
         """Score this row and those that wait, then hand the turn to who came meanwhile."""
@@ -68,10 +88,11 @@ class BatchedScorer:
         try:
             scores = model.score(_together([caller.row for caller in batch]))
             for caller, of_row in zip(batch, scores, strict=True):
-                caller.scores = of_row
+                with caller:
+                    caller.made = caller.then(of_row)
         except BaseException as error:  # whoever waits must hear of it, whatever it is
             for caller in batch:
-                caller.error = error
+                caller.error, caller.done = error, True
             raise
         finally:
             with self._lock:

@@ -81,13 +81,19 @@ class RecommendationService:
         is none of.
         """
         person = self._person(history, ask)
-        scores = None
-        if person.profile.known:
-            started = time.perf_counter()
-            scores = self.scorer.score(person.bundle.model, person.profile.asked(person.bundle.model))
+        if not person.profile.known:
+            return self._answer(person, None, ask, assortment, user)
+        model, started = person.bundle.model, time.perf_counter()
+
+        def answered(scores: np.ndarray) -> Answer:
             if self._on_fold_in is not None:
                 self._on_fold_in(time.perf_counter() - started)
-        return self._answer(person, scores, ask, assortment, user)
+            return self._answer(person, scores, ask, assortment, user)
+
+        row = person.profile.asked(model)
+        if _quick(ask):
+            return self.scorer.scored(model, row, answered)
+        return answered(self.scorer.score(model, row))
 
     def recommend_many(
         self, histories: Sequence[tuple[str, Interactions]], ask: Ask = PLAIN, assortment: Assortment | None = None
@@ -121,28 +127,32 @@ class RecommendationService:
     def similar(self, item: str, ask: Ask = PLAIN, assortment: Assortment | None = None) -> Answer:
         """The items most like one item, best first; score: the cosine of their vectors, where the model has some.
 
-        A model without vectors scores a history of that one item; for an item that the model does not know, items of
-        the same categories come, and the strategy is "content". UnknownId for one that nobody knows.
+        A model without vectors scores a history of that one item, and what gets no more than 0 is not alike. For an
+        item that the model does not know items of the same categories come, and the strategy is "content"; from a model
+        that answers everyone alike what is popular, and so is the strategy. UnknownId for an item that nobody knows.
         """
         assortment = assortment or NOTHING_KNOWN
         person = self._person(Interactions.from_lists([""], [item]), ask)
         listing = self._listing(person, ask, assortment)
         bundle = person.bundle
         column = bundle.items.by_id.get(item)
+        strategy: Strategy = "similar"
         if column is None:
             if assortment.find(item) is None:
                 raise UnknownId(f"unknown item: {item!r}", where="the live model and the store")
-            entries = listing.by_content({item: 1.0})
-            return _answer_of(person, None, "content", _rows(entries, ask))
-        scores = bundle.cosines(column)
-        if scores is None:
-            scores = self.scorer.score(bundle.model, history_row(bundle.items, [item]))
-        entries = listing.by_score(scores, "model")
+            strategy, entries = "content", listing.by_content({item: 1.0})
+        elif not person.personal:
+            strategy, entries = listing.made(bundle.popularity.copy(), personal=False)
+        else:
+            scores = bundle.cosines(column)
+            if scores is None:
+                scores = self.scorer.score(bundle.model, history_row(bundle.items, [item]))
+                scores[scores <= 0] = -np.inf  # not alike
+            entries = listing.by_score(scores, "model")
         rows = _rows(entries, ask)
-        if ask.explain:
-            view = assortment.view(bundle.items)
-            rows = tuple(replace(row, categories=alike(view, column, bundle.items.by_id[row.item])) for row in rows)
-        return _answer_of(person, None, "similar", rows)
+        if ask.explain and strategy != "popular":
+            rows = tuple(replace(row, categories=alike(assortment, item, row.item)) for row in rows)
+        return _answer_of(person, None, strategy, rows)
 
     def alike(
         self, history: Interactions, others: Sequence[tuple[str, Interactions]], ask: Ask = PLAIN
@@ -175,16 +185,11 @@ class RecommendationService:
         user: str | None,
     ) -> Answer:
         listing = self._listing(person, ask, assortment)
-        if scores is not None:
-            strategy: Strategy = "personal" if person.personal else "popular"
-            entries = listing.by_score(scores, "model" if person.personal else "popular")
-        else:
-            liked = listing.by_content(person.profile.liked) if person.profile.liked else []
-            strategy = "content" if liked else "popular"
-            entries = listing.by_score(person.bundle.popularity.copy(), "popular")
-            entries = listing.joined(liked, entries)
+        strategy, entries = listing.made(scores, person.personal)
         rows = _rows(entries, ask)
-        return _answer_of(person, user, strategy, listing.explained(rows) if ask.explain else rows)
+        if ask.explain:
+            rows = listing.explained(rows, entries, person.personal)
+        return _answer_of(person, user, strategy, rows)
 
     def _person(self, history: Interactions, ask: Ask, snapshot: Snapshot | None = None) -> _Person:
         snapshot = snapshot or self.live.snapshot()
@@ -204,6 +209,11 @@ class RecommendationService:
                 raise UnknownId(f"no preset is called {ask.preset!r}", do=f"ask for one of: {there}")
             preset = self._presets[ask.preset]
         return Listing.of(person.bundle, person.profile, assortment or NOTHING_KNOWN, ask, preset, self._fresh_share)
+
+
+def _quick(ask: Ask) -> bool:
+    """Is a list of this kind made in a fraction of the time of a matrix product?"""
+    return ask.depth <= 100 and not (ask.explain or ask.diversity or ask.calibration or ask.preset)
 
 
 def _rows(entries: Sequence[Entry], ask: Ask) -> tuple[Recommended, ...]:

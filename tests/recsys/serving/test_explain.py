@@ -13,7 +13,7 @@ from recsys.serving.assortment import Article, Assortment
 from recsys.serving.bundle import ModelBundle
 from recsys.serving.explain import Because, alike, explained
 from recsys.serving.left_out import LeftOut
-from tests.recsys.serving.explain_worlds import bundle_of, profile_of, rows_without
+from tests.recsys.serving.explain_worlds import N_ITEMS, bundle_of, profile_of, rows_without
 
 MODELS = ("als", "ease", "autoencoder", "svd")
 
@@ -146,7 +146,20 @@ def test_two_items_share_the_categories_that_both_have():
     assortment = Assortment(
         [Article("a", categories=("war", "drama", "old")), Article("b", categories=("drama", "war")), Article("c")]
     )
-    view = assortment.view(Index.of(["b", "a", "c", "unknown"], "item"))
-    assert alike(view, 0, 1) == ("drama", "war")
-    assert alike(view, 1, 2) == ()
-    assert alike(view, 0, 3) == ()
+    assert alike(assortment, "b", "a") == alike(assortment, "a", "b") == ("drama", "war")
+    assert alike(assortment, "a", "c") == ()
+    assert alike(assortment, "b", "unknown") == ()
+
+
+@pytest.mark.parametrize("recency", [0.0, 1.0])
+def test_of_nothing_at_all_als_has_no_score_and_the_only_entry_carries_everything(recency):
+    bundle, _ = bundle_of("als", recency)
+    carried = 0
+    for only in range(N_ITEMS):
+        profile = profile_of(csr_matrix(([1.0], ([0], [only])), shape=(1, N_ITEMS), dtype=np.float32))
+        scores = bundle.model.score(profile.row)[0].astype(np.float64)
+        raised = np.flatnonzero(scores > scores.mean() + 1e-5 * scores.std())
+        found = reasons(bundle, profile, raised.tolist())
+        assert all(one == (Because(f"i{only}", 1.0),) for one in found)
+        carried += len(raised)
+    assert carried > 300

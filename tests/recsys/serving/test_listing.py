@@ -1,6 +1,7 @@
 """Lists under every wish: content beside the model, presets, diversity, reasons; pages of each put together."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import UnknownId
 from recsys.interactions import Interactions
 from recsys.matrix import Index
-from recsys.models import create
+from recsys.models import config_of, create
 from recsys.recommender import FitOptions
 from recsys.serving.ask import Ask
 from recsys.serving.assortment import Article, Assortment
@@ -54,6 +55,8 @@ def service(registry, bundle):
         "home": Preset.of({"pin": ["i59", "nobody"], "share": {"Comedy": 0.5}}),
         "boosted": Preset.of({"boost": {"category:War": 50.0}}),
         "even": Preset.of({"diversity": 0.8, "calibration": 0.5, "without": ["War"]}),
+        "shared": Preset.of({"share": {"Comedy": 0.3}}),
+        "new": Preset.of({"share": {"New": 0.5}}),
     }
     return RecommendationService(registry, presets=presets)
 
@@ -184,6 +187,78 @@ def test_without_the_needed_items_it_would_not_be_in_the_list(service, assortmen
         assert row.item not in ids(without)
 
 
+SHAPED = {
+    "plain": {},
+    "deep": {"n": 12},
+    "diverse": {"diversity": 0.4},
+    "calibrated": {"calibration": 0.5},
+    "pinned": {"preset": "home"},
+    "shared": {"preset": "shared"},
+    "seen": {"include_seen": True},
+    "page": {"offset": 4, "n": 6},
+}
+
+
+@pytest.mark.parametrize("wishes", SHAPED.values(), ids=SHAPED.keys())
+def test_needed_is_true_of_the_list_that_is_served_whatever_shapes_it(service, assortment, wishes):
+    ask = Ask(**{"n": 10, **wishes, "explain": True})
+    rng = np.random.default_rng(4)
+    tried = 0
+    for _ in range(12):
+        person = [f"i{k}" for k in rng.choice(N, 5, replace=False)]
+        for row in service.recommend(history(*person), ask, assortment).items:
+            if row.needed is None:
+                continue
+            rest = history(*(item for item in person if item not in row.needed))
+            gone = frozenset(row.needed) - {row.item}
+            whole = replace(ask, n=ask.depth, offset=0, explain=False, exclude=gone)
+            assert row.item not in ids(service.recommend(rest, whole, assortment))
+            tried += 1
+    assert tried > 20
+
+
+def test_needed_counts_the_places_that_new_items_take(registry, bundle, assortment):
+    """Where new items take places, an item is out of the list sooner, and fewer items of the history keep it there."""
+    registry.publish([bundle])
+    sizes = {}
+    for share in (0.0, 0.3):
+        service = RecommendationService(registry, fresh_share=share)
+        rows = service.recommend(history("i0", "i3", "i6", "i9", "i12"), Ask(10, explain=True), assortment).items
+        sizes[share] = {row.item: len(row.needed) for row in rows if row.needed}
+    both = sizes[0.0].keys() & sizes[0.3].keys()
+    assert both
+    assert all(sizes[0.3][item] <= sizes[0.0][item] for item in both)
+    assert any(sizes[0.3][item] < sizes[0.0][item] for item in both)
+
+
+def test_reasons_are_few_for_content_too(service, assortment):
+    person = history(*(f"i{k}" for k in range(0, 45, 3)))
+    (row,) = [
+        row for row in service.recommend(person, Ask(10, explain=True), assortment).items if row.source == "content"
+    ]
+    assert len(row.because) == 3
+    assert sum(one.share for one in row.because) == pytest.approx(3 / 15)
+
+
+def test_a_preset_holds_for_a_history_that_no_model_knows(service, assortment):
+    answer = service.recommend(history("new1"), Ask(20, preset="home"), assortment)
+    assert answer.strategy == "content"
+    assert (answer.items[0].item, answer.items[0].source) == ("i59", "pinned")
+    comedy = [int(item.removeprefix("new").removeprefix("i")) % 3 == 2 for item in ids(answer)]
+    for depth in range(1, 21):
+        assert sum(comedy[:depth]) >= depth // 2
+
+
+def test_a_share_is_for_items_that_no_model_knows_too(service, assortment):
+    more = assortment.changed([Article(f"x{k}", categories=("New",), created=100 + k) for k in range(9)], 1)
+    answer = service.recommend(history(*DRAMA), Ask(10, preset="new"), more)
+    placed = [row for row in answer.items if row.item.startswith("x")]
+    assert [row.item for row in placed] == ["x8", "x7", "x6", "x5", "x4"]  # nothing alike the history: newest first
+    assert {row.source for row in placed} == {"content"}
+    hidden = more.changed([Article("x8", categories=("New",), shown=False)], 2)
+    assert "x8" not in ids(service.recommend(history(*DRAMA), Ask(10, preset="new"), hidden))
+
+
 def test_many_users_are_answered_as_one_at_a_time(service, assortment):
     people = [(f"u{k}", history(*(f"i{(k * 7 + j) % N}" for j in range(k % 5)))) for k in range(40)]
     many = service.recommend_many(people, Ask(9), assortment)
@@ -206,6 +281,34 @@ def test_similar_items_say_which_categories_both_have(service, assortment):
     answer = service.similar("i0", Ask(5, explain=True), assortment)
     assert answer.strategy == "similar"
     assert all(row.categories == (("Drama",) if int(row.item[1:]) % 3 == 0 else ()) for row in answer.items)
+
+
+def test_similar_items_that_no_model_knows_say_which_categories_both_have(service, assortment):
+    answer = service.similar("i0", Ask(40, explain=True), assortment)
+    placed = [row for row in answer.items if row.source == "content"]
+    assert placed
+    assert all(row.categories == ("Drama",) for row in placed)
+    of_new = service.similar("new0", Ask(5, explain=True), assortment)
+    assert of_new.strategy == "content"
+    assert all(row.categories == ("Drama",) for row in of_new.items)
+
+
+def test_what_is_popular_is_not_called_similar(registry, bundle, assortment):
+    rows = csr_matrix(np.eye(N, dtype=np.float32) + np.eye(N, k=1, dtype=np.float32))
+    others = [create(name).fit(rows, FitOptions(seed=0)) for name in ("popularity", "ease")]
+    cards = [
+        {"model": name, "config": config_of(model)} for name, model in zip(("popularity", "ease"), others, strict=True)
+    ]
+    popularity = np.ones(N, dtype=np.float32)
+    made = [ModelBundle(model, bundle.items, popularity, card) for model, card in zip(others, cards, strict=True)]
+    registry.publish([bundle, *made])
+    service = RecommendationService(registry, fresh_share=0.0)
+    popular = service.similar("i7", Ask(5, model="popularity", explain=True), assortment)
+    assert (popular.strategy, {row.source for row in popular.items}) == ("popular", {"popular"})
+    alike = service.similar("i7", Ask(40, model="ease"), assortment)
+    assert alike.strategy == "similar"
+    assert 0 < len(alike.items) < 40
+    assert all(row.score > 0 for row in alike.items)
 
 
 def test_a_list_made_elsewhere_passes_the_same_filters(service, assortment):

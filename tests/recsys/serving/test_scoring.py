@@ -174,6 +174,37 @@ def test_an_error_reaches_everybody_of_its_batch_and_nobody_else():
     np.testing.assert_array_equal(scorer.score(slow, row_of(4)), np.full(5, 8, np.float32))  # and it goes on
 
 
+def test_what_comes_after_scoring_is_done_for_a_batch_by_one_thread_and_fails_for_one_row_alone():
+    scorer, slow = BatchedScorer(), Slow()
+    slow.gate.clear()
+    threads, found, errors = set(), [], []
+
+    def then(scores):
+        threads.add(threading.get_ident())
+        if scores[0] == 6:
+            raise KeyError("three")
+        return float(scores.sum())
+
+    def asked(value):
+        try:
+            found.append(scorer.scored(slow, row_of(value), then))
+        except KeyError as error:
+            errors.append(str(error))
+
+    first = ask(scorer, slow, [1])
+    assert slow.begun.wait(20)
+    others = [threading.Thread(target=asked, args=(value,)) for value in (2, 3, 4, 5)]
+    for other in others:
+        other.start()
+    until(lambda: waiting(scorer, slow) == 4)
+    slow.gate.set()
+    for asker in first + others:
+        asker.join(20)
+    assert slow.batches == [1, 4]
+    assert (sorted(found), errors, len(threads)) == ([20.0, 40.0, 50.0], ["'three'"], 1)
+    assert not scorer._waiting
+
+
 def test_rows_for_two_models_are_never_put_together():
     scorer, one, other = BatchedScorer(), Slow(), Slow()
     one.gate.clear()
