@@ -21,7 +21,7 @@ class Filters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     n: N = Field(DEFAULT_N, description="how many items")
-    offset: Offset = Field(0, description="how many of the best to pass over; pages are of one list while nothing changes")
+    offset: Offset = Field(0, description="how many of the best to pass over; pages fit while nothing changes")
     model: Id | None = Field(None, description="which live model answers; by default the configured one")
     category: Some = Field([], description="only items of at least one of these categories")
     not_category: Some = Field([], description="no item of any of these categories")
