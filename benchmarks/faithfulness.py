@@ -5,12 +5,13 @@
 People the models never saw, each with their whole history, and the item that comes first for each. Leaving out the
 items named must lower its score and its place more than leaving out as many of the history's items at random; and
 without the items that it could not be without it must not be among the first ``DEPTH``, ever. Scores are asked of the
-model itself here, not of what explains. The paired test is the sign test, ties left out.
+model itself here, not of what explains. The paired test is the sign test, ties left out. Exit status 1: not so.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.stats import binomtest
 
+from benchmarks.serve.drill import happened, holds
 from recsys.errors import DataError
 from recsys.matrix import InteractionMatrix
 from recsys.models import config_of, create
@@ -31,6 +33,7 @@ from recsys.serving.explain import explained
 from recsys.serving.profile import Profile
 
 NAMED, DEPTH = 3, 10
+SURE = 0.05  # p below which one kind of cost is larger than the other
 SHORTEST = 2 * NAMED  # items of a history: of fewer, what is drawn at random is mostly what is named
 QUICK: Mapping[str, Any] = {"epochs": 8}  # of the autoencoder, else the default one
 
@@ -45,8 +48,9 @@ def main(
     autoencoder: Mapping[str, Any] = QUICK,
     als: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """ "models": name -> what `_measured` found. interactions: a file, by default the sample that comes with us.
+    """ "models": name -> what `_measured` found; "broken": what does not hold, in words.
 
+    interactions: a file, by default the sample that comes with us.
     users: how many people are held out; of too small data half of those whose histories are long enough.
     """
     data = _read(interactions, min_value)
@@ -66,7 +70,22 @@ def main(
         bundle = ModelBundle(model, data.items, popularity, {"model": name, "config": config_of(model)})
         found[name] = {"config": config_of(model), **_measured(bundle, data, asked, seed)}
     facts = {"users": data.matrix.shape[0], "items": data.matrix.shape[1], "interactions": int(data.matrix.nnz)}
-    return {"data": facts, "people": len(asked), "models": found}
+    return {"data": facts, "people": len(asked), "models": found, "broken": _verdict(found)}
+
+
+def _verdict(models: Mapping[str, Any]) -> list[str]:
+    """What explanations promise and these do not keep, in words."""
+    broken: list[str] = []
+    for name, model in models.items():
+        for lost in ("score", "place"):
+            cost = model[lost]
+            tested = f"{cost['more']:.1%} of {cost['differ']}, p = {cost['p']:.1e}"
+            more = cost["more"] > 0.5 and cost["p"] < SURE
+            holds(broken, more, f"{name}: the items named do not cost more {lost} than items at random: {tested}")
+        needed = model["needed"]
+        stay = f"{round((1 - needed['leaves']) * needed['found'])} of {needed['found']} stay in the list"
+        holds(broken, needed["leaves"] == 1, f"{name}: without the items they could not be without {stay}")
+    return broken
 
 
 def _read(interactions: Path | None, min_value: float | None) -> InteractionMatrix:
@@ -103,6 +122,7 @@ def _measured(bundle: ModelBundle, data: InteractionMatrix, asked: np.ndarray, s
             drawn = _drawn(rng, row.nnz, len(told.needed))
             left.append([_after(bundle, profile, some, column)[1] >= DEPTH for some in (gone, drawn)])
             larger.append(len(told.needed))
+    happened(bool(score and left), f"{len(score)} recommendations had reasons, {len(left)} a set they need")
     sizes = np.array(larger)
     return {
         "explained": len(score),
@@ -173,6 +193,7 @@ def tables(result: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Sequence
         leaves = (f"{needed['leaves']:.1%}", f"{needed['random']:.1%}")
         size = (f"{needed['items']:.1f}", str(needed["most"]))
         sets.append((name, str(needed["found"]), *leaves, *size, f"{1e3 * model['seconds']:.0f}"))
+    said = result["broken"] or ["every promise holds"]
     return [
         (title, ("model", "lost", "named", "random", "named more", "of", "p"), costs),
         (
@@ -180,6 +201,7 @@ def tables(result: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Sequence
             ("model", "sets", "leaves", "as many at random", "items", "most", "ms"),
             sets,
         ),
+        *((line, (), ()) for line in said),
     ]
 
 
@@ -194,9 +216,9 @@ if __name__ == "__main__":
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     asked_for = parser.parse_args()
-    for said, header, lines in tables(
-        main(asked_for.interactions, asked_for.min_value, users=asked_for.users, seed=asked_for.seed)
-    ):
-        print(said)
-        for line in (header, *lines):
+    measured = main(asked_for.interactions, asked_for.min_value, users=asked_for.users, seed=asked_for.seed)
+    for words, header, lines in tables(measured):
+        print(words)
+        for line in (header, *lines) if lines else ():
             print("".join(f"{cell:>18}" for cell in line))
+    sys.exit(1 if measured["broken"] else 0)

@@ -17,7 +17,7 @@ _DRILLS = ("swaps", "effects", "crashes", "next-answer", "abuse", "soak", "ident
 @click.command(epilog="Example: recsys bench serve --drill swaps --quick")
 @click.option("--drill", "drills", multiple=True, type=click.Choice(_DRILLS), help="A promise to put to the test.")
 @click.option("--quick", is_flag=True, help="The drills at a small size: a minute or two for all.")
-@click.option("--postgresql", "url", default="", help="An empty database, for the drill 'outage'.")
+@click.option("--postgresql", "url", default="", help="URL of an empty database, for the drill 'outage'.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of the rates, kinds in turn.")
 @click.option("--seconds", type=click.IntRange(1), default=4, show_default=True, help="A kind and round.")
 @click.option("--connections", type=click.IntRange(1, 1000), default=32, show_default=True)
@@ -44,8 +44,7 @@ def serve(
     with ExitStack() as stack:
         place = folder if folder is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if drills:
-            names = module.NAMES if "all" in drills else drills
-            result = module.drills(place, names, quick=quick, url=url, workers=workers)
+            result = module.drills(place, drills, quick=quick, url=url, workers=workers)
             tables = module.tables(result)
             broken = [name for name, found in result.items() if found["broken"]]
         else:
@@ -64,7 +63,9 @@ def serve(
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @json_option
 def faithfulness(interactions: Path | None, min_value: float | None, users: int, seed: int, as_json: bool) -> None:
-    """Are reasons true? What is lost without the items they name, and without as many at random."""
+    """Are reasons true? What is lost without the items they name, and without as many at random. Status 1 if not."""
     module = benchmark("faithfulness")
     result = module.main(interactions, min_value, users=users, seed=seed)
     show(result, module.tables(result), as_json)
+    if result["broken"]:
+        raise click.exceptions.Exit(1)

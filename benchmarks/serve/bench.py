@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serve import abuse, crashes, effects, identical, next_answer, outage, rates, soak, swaps
+from benchmarks.serve import abuse, counted, crashes, effects, identical, next_answer, outage, rates, soak, swaps
 from benchmarks.serve.drill import Found
 from benchmarks.serve.home import Home, Shape, copy_of, make_home
-from benchmarks.serve.server import serving
+from benchmarks.serve.server import OURS, serving
+from recsys.errors import SettingError
 
 DRILLS: Mapping[str, Callable[..., Found]] = {
     "swaps": swaps.drill,
@@ -33,9 +34,14 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "outage": {"seconds": 3.0},
 }
 NAMES = (*DRILLS, "outage")
+ALL = "all"
 # Answers kept in memory fill their room before the warm-up ends, so that filling it is not taken for a leak.
 SETTINGS: Mapping[str, Mapping[str, str]] = {"soak": {"cache_mb": "8"}}
+# What is served instead, with the same arguments.
+MODULES: Mapping[str, str] = {"identical": counted.MODULE}
 _MANY = 10_000  # users of the home of the drills
+_NO_URL = "it takes PostgreSQL away, and no database was named with --postgresql"
+_NAME_ONE = "give --postgresql the URL of an empty database: postgresql://user:password@host/name"
 
 
 def measure(folder: Path, **load: Any) -> dict[str, Any]:
@@ -44,20 +50,27 @@ def measure(folder: Path, **load: Any) -> dict[str, Any]:
 
 
 def drills(
-    folder: Path, names: Sequence[str] = NAMES, *, quick: bool = False, url: str = "", workers: int = 2
+    folder: Path, names: Sequence[str] = (ALL,), *, quick: bool = False, url: str = "", workers: int = 2
 ) -> dict[str, Found]:
     """What each of the drills found, by name. The home in this folder is made when it is not there, and kept as it is.
 
-    url: of an empty PostgreSQL database, for "outage", which is left out without one.
+    url: of an empty PostgreSQL database, for "outage". Without one ALL says of it why it was "left_out"; naming it is a
+    SettingError.
     """
+    if url and not url.startswith("postgresql"):
+        raise SettingError("the drill 'outage' needs a PostgreSQL database", where=url.partition(":")[0], do=_NAME_ONE)
+    if "outage" in names and not url:
+        raise SettingError(f"the drill 'outage' cannot be run: {_NO_URL}", do=_NAME_ONE)
     base = make_home(folder / "sqlite", Shape(users=_MANY))
-    found = {}
-    for name in names:
+    found: dict[str, Found] = {}
+    for name in NAMES if ALL in names else names:
         sizes = QUICK[name] if quick else {}
         if name != "outage":
             found[name] = drill(name, base, sizes, workers)
         elif url:
             found[name] = outage.drill(make_home(folder / "postgresql", Shape(), url), workers=workers, **sizes)
+        else:
+            found[name] = {"left_out": _NO_URL, "broken": []}
     return found
 
 
@@ -65,7 +78,7 @@ def drill(name: str, base: Home, sizes: Mapping[str, Any], workers: int = 2) -> 
     """One drill on a copy of a home, with a server of its own."""
     with tempfile.TemporaryDirectory(dir=base.folder.parent) as place:
         home = copy_of(base, Path(place, "home"))
-        with serving(home, workers, **SETTINGS.get(name, {})) as server:
+        with serving(home, workers, MODULES.get(name, OURS), **SETTINGS.get(name, {})) as server:
             return DRILLS[name](server, **sizes)
 
 
@@ -74,8 +87,14 @@ def tables(found: Mapping[str, Found]) -> list[tuple[str, Sequence[str], Sequenc
     rows = []
     for name, result in found.items():
         told = [f"{key} {_short(value)}" for key, value in result.items() if key != "broken" and _short(value)]
-        rows.append((name, "holds" if not result["broken"] else "; ".join(result["broken"]), ", ".join(told)))
+        rows.append((name, _verdict(result), ", ".join(told)))
     return [("promises of the web API", ("drill", "verdict", "measured"), rows)]
+
+
+def _verdict(result: Found) -> str:
+    if "left_out" in result:
+        return f"left out: {result['left_out']}"
+    return "; ".join(result["broken"]) or "holds"
 
 
 def _short(value: object) -> str:

@@ -11,6 +11,7 @@ from benchmarks.serve.load import Connection, Reply, Request
 from recsys.errors import RecsysError
 
 _PAUSE = 0.02
+_COMES_SECONDS = 20.0  # for a worker to come to a new version
 BUSY = (409, 429, 503)  # try again later
 
 Found = dict[str, Any]  # what a drill measured, plain values; "broken": the promises that did not hold, in words
@@ -44,6 +45,18 @@ async def tried(connection: Connection, request: Request) -> Reply:
         return await connection.ask(request)
     except (OSError, asyncio.IncompleteReadError):
         return Reply(0, b"{}", time.perf_counter() - started)
+
+
+async def comes_to(connection: Connection, user: str, version: str) -> float:
+    """Wait until the worker of this connection answers from a version; the seconds that took. RecsysError when it does
+    not come to it."""
+    started = time.perf_counter()
+    while time.perf_counter() - started < _COMES_SECONDS:
+        reply = await connection.ask(recommendations(user, 1))
+        if reply.status == 200 and reply.json()["model"]["version"] == version:
+            return time.perf_counter() - started
+        await asyncio.sleep(_PAUSE)
+    raise RecsysError(f"a worker did not come to the version {version} in {_COMES_SECONDS:.0f} s")
 
 
 async def insist(connection: Connection, request: Request, tries: int = 1_000) -> tuple[Reply, list[int]]:

@@ -19,6 +19,7 @@ from api.settings import Settings
 from benchmarks.million import made_up
 from data.records import ItemRecord
 from data.store import Store
+from recsys.errors import SettingError
 from recsys.interactions import Interactions
 from recsys.linear.products import by_column
 from recsys.matrix import Index
@@ -32,10 +33,15 @@ SHORTEST, LONGEST = 20, 80  # events of a history
 CATEGORIES = 40
 LATENT = 200
 FACTORS = 64
+RANK, NEIGHBOURS = 64, 20  # of the linear path
 START = 1_735_689_600_000_000  # microseconds: the first event, at the beginning of 2025
 HOUR = 3_600_000_000
 SPAN = 300 * 24 * HOUR  # from the first event to the last
 _NOTE = "bench.json"
+_PARTS = (
+    {"kind": "low-pass", "user_exponent": 0.25, "item_exponent": 0.4, "rank": RANK, "weight": 1.0},
+    {"kind": "neighbours", "user_exponent": 0.5, "item_exponent": 0.4, "most": NEIGHBOURS, "weight": 1.0},
+)
 
 
 @dataclass(frozen=True)
@@ -88,15 +94,18 @@ def make_home(folder: Path, shape: Shape = Shape(), url: str = "") -> Home:
     """A new home in a folder, or the one that lies there if it was made to this shape. The first version is live.
 
     url: of an empty database; by default a SQLite file in the folder. A home with a database elsewhere is always new.
+    A home of another shape makes room for this one; SettingError for a folder that holds anything else.
     """
     note = folder / _NOTE
-    made = json.loads(note.read_text(encoding="utf-8")) if note.is_file() and not url else None
-    if made is not None and made["shape"] == asdict(shape):
+    made = _made(folder)
+    if made and not url and made["shape"] == asdict(shape) and made["versions"]:
         home = Home(folder, shape, (made["versions"][0], made["versions"][1]))
         home.registry.promote(home.versions[0])
         return home
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    if made:
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(note, shape)  # first of all: a home that was not finished is ours, too
     settings = Settings(home=folder, database_url=url)
     popularity = _fill(settings.url, shape)
     registry = ModelRegistry(settings.registry_folder)
@@ -104,14 +113,49 @@ def make_home(folder: Path, shape: Shape = Shape(), url: str = "") -> Home:
         [autoencoder_bundle(popularity, shape, 1), als_bundle(popularity, shape)], default="autoencoder"
     )
     (second,) = registry.add([autoencoder_bundle(popularity, shape, 2)])
-    note.write_text(json.dumps({"shape": asdict(shape), "versions": [first, second]}), encoding="utf-8")
+    _write(note, shape, first, second)
     return Home(folder, shape, (first, second), url)
+
+
+def _made(folder: Path) -> dict[str, Any] | None:
+    """What the note of a home says; None where there is nothing yet. SettingError for what is not a home of ours."""
+    refusal = SettingError(
+        "the folder for a benchmark's data holds something else",
+        where=str(folder),
+        do="name a new or an empty folder: a benchmark deletes only what one has made",
+    )
+    if not folder.exists():
+        return None
+    if folder.is_symlink() or not folder.is_dir():
+        raise refusal
+    try:
+        made = json.loads((folder / _NOTE).read_bytes())
+    except FileNotFoundError as error:
+        if any(folder.iterdir()):
+            raise refusal from error
+        return None
+    except ValueError as error:
+        raise refusal from error
+    if not isinstance(made, dict) or made.keys() != {"shape", "versions"}:
+        raise refusal
+    return made
+
+
+def _write(note: Path, shape: Shape, *versions: str) -> None:
+    note.write_text(json.dumps({"shape": asdict(shape), "versions": versions}), encoding="utf-8")
 
 
 def copy_of(home: Home, folder: Path) -> Home:
     """The same home in another folder, for a drill that changes what it holds. SQLite only, and nothing serving it."""
     shutil.copytree(home.folder, folder)
     return Home(folder, home.shape, home.versions)
+
+
+def add_linear(home: Home) -> str:
+    """A further version of the autoencoder, with a linear path beside the network; not put live."""
+    popularity = home.registry.load(home.versions[0]).popularity
+    (version,) = home.registry.add([autoencoder_bundle(popularity, home.shape, 4, linear=True)])
+    return version
 
 
 def _fill(url: str, shape: Shape) -> np.ndarray:
@@ -146,10 +190,12 @@ def _record(number: int) -> ItemRecord:
     return ItemRecord(f"item-{number}", f"The title of item {number}", tuple(sorted(categories)), created=created)
 
 
-def autoencoder_bundle(popularity: np.ndarray, shape: Shape, seed: int) -> ModelBundle:
-    """items - width - 200 - width - items without a linear path; another seed, other lists."""
+def autoencoder_bundle(popularity: np.ndarray, shape: Shape, seed: int, *, linear: bool = False) -> ModelBundle:
+    """items - width - 200 - width - items; another seed, other lists. linear: with what the default model has beside
+    its network where the catalogue is this large, a low-pass filter and neighbours."""
     config: dict[str, Any] = {
-        "linear": "none",
+        "linear": _PARTS if linear else "none",
+        "blend": {"share": 0.5, "temperature": 4.0} if linear else "auto",
         "recency": 0.0,
         "weight_decay": 2.0,
         "layers": (shape.width,),
@@ -176,6 +222,17 @@ def autoencoder_bundle(popularity: np.ndarray, shape: Shape, seed: int) -> Model
         "decoder_weight": weights(n, width, fan_in=width),
         "decoder_bias": (0.3 * np.log1p(popularity)).astype(np.float32),
     }
+    if linear:
+        near = np.sort(rng.integers(0, n, (n, NEIGHBOURS), dtype=np.int32), axis=1)
+        state |= {
+            "linear/shares": np.array([1.0, 4.0]),  # about as much of each in the scores
+            "linear/0.low-pass.vectors": weights(n, RANK, fan_in=RANK),
+            "linear/0.low-pass.scale": np.maximum(popularity, 1) ** np.float32(0.4),
+            "linear/1.neighbours.indptr": np.arange(0, near.size + 1, NEIGHBOURS, dtype=np.int32),
+            "linear/1.neighbours.indices": near.ravel(),
+            "linear/1.neighbours.data": rng.random(near.size, dtype=np.float32),
+            "blend": np.array([0.5, 4.0]),
+        }
     model = create("autoencoder", **config).restore(laid_out(state))  # as `fit` leaves them
     return ModelBundle(model, _index(n), popularity, {"model": "autoencoder", "config": config})
 

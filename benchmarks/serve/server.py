@@ -22,6 +22,7 @@ PROC = Path("/proc")
 _ADDRESS = re.compile(r"serving on http://127\.0\.0\.1:(\d+)/")
 _START_SECONDS = 180.0
 _STOP_SECONDS = 30.0
+OURS = "api.cli"
 _EVERY = 0.02
 
 
@@ -97,15 +98,16 @@ class Server:
 
 
 @contextmanager
-def serving(home: Home, workers: int = 2, **settings: str) -> Iterator[Server]:
-    """`recsys serve` on a free port until the block ends. settings: further ones, by name, as text.
+def serving(home: Home, workers: int = 2, module: str = OURS, **settings: str) -> Iterator[Server]:
+    """`recsys serve` on a free port until the block ends. settings: further ones, by name, as text. module: what runs
+    in the place of ours, with the same arguments.
 
     Yields once every worker answers. Raises RecsysError with the end of its log when it does not start.
     """
     log = home.folder / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "serve"],
+            [sys.executable, "-m", module, "serve"],
             env=_environment(home, workers, settings),
             cwd=home.folder,  # no settings file of the caller's
             stdout=out,

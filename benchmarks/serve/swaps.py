@@ -9,19 +9,16 @@ import asyncio
 import itertools
 import random
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serve.drill import Found, happened, holds, ranked, recommendations
-from benchmarks.serve.load import Connection, Reply, Request, Result, steady
+from benchmarks.serve.drill import Found, comes_to, happened, holds, ranked, recommendations
+from benchmarks.serve.load import Reply, Request, Result, steady
 from benchmarks.serve.offline import Offline
 from benchmarks.serve.server import Server
-from recsys.errors import RecsysError
 
 MOST_SECONDS = 5.0  # until every worker answers from the new version
-_EVERY = 0.02
 _PAUSE = 0.2  # between swaps
 
 
@@ -92,8 +89,7 @@ async def _swap(server: Server, swaps: int, rate: float, kept: _Kept) -> tuple[R
         for turn in range(swaps):
             version = home.other()
             await asyncio.to_thread(home.registry.promote, version)
-            swapped = time.perf_counter()
-            asked = (_until(connection, home.user(turn), version, swapped) for connection in watched.values())
+            asked = (comes_to(connection, home.user(turn), version) for connection in watched.values())
             delays.append(list(await asyncio.gather(*asked)))
             await asyncio.sleep(_PAUSE)
     finally:
@@ -102,13 +98,3 @@ async def _swap(server: Server, swaps: int, rate: float, kept: _Kept) -> tuple[R
         for connection in watched.values():
             await connection.close()
     return result, delays
-
-
-async def _until(connection: Connection, user: str, version: str, since: float) -> float:
-    """Seconds until the worker of this connection answers from a version."""
-    while time.perf_counter() - since < 4 * MOST_SECONDS:
-        reply = await connection.ask(recommendations(user, 1))
-        if reply.status == 200 and reply.json()["model"]["version"] == version:
-            return time.perf_counter() - since
-        await asyncio.sleep(_EVERY)
-    raise RecsysError(f"a worker did not come to the new version in {4 * MOST_SECONDS:.0f} s")

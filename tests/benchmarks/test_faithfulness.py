@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from api.cli.bench_serve import faithfulness as command
 from benchmarks import faithfulness
 from recsys.serving.explain import Because, Explanation
 
@@ -48,12 +51,36 @@ def test_without_the_needed_items_it_always_leaves_the_list(found, name):
 
 
 def test_the_tables_say_it(found):
-    (_, header, costs), (_, _, sets) = faithfulness.tables(found)
+    (_, header, costs), (_, _, sets), (verdict, *_) = faithfulness.tables(found)
+    assert verdict == "every promise holds"
     assert [row[:2] for row in costs] == [
         (name, lost) for name in ("als", "autoencoder") for lost in ("score", "places")
     ]
     assert all(len(row) == len(header) for row in costs)
     assert [row[2] for row in sets] == ["100.0%", "100.0%"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"score": {"named": 0.1, "random": 0.2, "more": 0.3, "differ": 90, "p": 1e-4}}, "do not cost more score"),
+        ({"place": {"named": 2.0, "random": 1.9, "more": 0.55, "differ": 90, "p": 0.4}}, "do not cost more place"),
+        ({"needed": {"found": 90, "leaves": 89 / 90, "random": 0.1, "items": 3.0, "most": 9}}, "1 of 90 stay"),
+    ],
+)
+def test_what_does_not_hold_is_broken_and_ends_with_status_1(found, monkeypatch, changed, words):
+    assert not found["broken"]
+    worse = copy.deepcopy(found)
+    worse["models"]["als"] |= changed
+    worse["broken"] = faithfulness._verdict(worse["models"])
+    [said] = worse["broken"]
+    assert said.startswith("als: ")
+    assert words in said
+    for result, status in ((found, 0), (worse, 1)):
+        monkeypatch.setattr(faithfulness, "main", lambda *_, result=result, **__: result)
+        ended = CliRunner().invoke(command, [])
+        assert ended.exit_code == status
+        assert (said in ended.stdout) == bool(status)
 
 
 def test_a_control_that_names_items_at_random_is_not_found_faithful(monkeypatch):
@@ -65,6 +92,7 @@ def test_a_control_that_names_items_at_random_is_not_found_faithful(monkeypatch)
     monkeypatch.setattr(faithfulness, "explained", at_random)
     no_training = {**SMALL, "blend": {"share": 0.0, "temperature": None}}
     found = faithfulness.main(users=100, autoencoder=no_training, als={"factors": 32})
-    for model in found["models"].values():
+    for name, model in found["models"].items():
+        assert any(words.startswith(name) for words in found["broken"])
         assert model["score"]["p"] > 1e-3
         assert model["needed"]["leaves"] < 1

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.serve import abuse, crashes, effects, identical, next_answer, outage, soak, swaps
+from benchmarks.serve import abuse, counted, crashes, effects, identical, next_answer, outage, soak, swaps
 from benchmarks.serve.home import Home, Shape, make_home
 from benchmarks.serve.server import Server, serving
+from recsys.errors import RecsysError
 
 SHAPE = Shape(users=200, items=1_000, width=32)
 
@@ -19,13 +20,23 @@ SHAPE = Shape(users=200, items=1_000, width=32)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all of these tests: each leaves it able to answer, and counts only what is its own."""
     home = make_home(tmp_path_factory.mktemp("drills") / "home", SHAPE)
-    with serving(home) as running:
+    with serving(home, module=counted.MODULE) as running:
         yield running
 
 
 def test_lists_are_the_same_alone_among_others_and_without_a_server(server: Server) -> None:
-    found = identical.drill(server, users=60, n=50, connections=8)
-    assert found["differ"] == {"alone and together": 0, "alone and offline": 0}
+    before = server.home.live()
+    found = identical.drill(server, users=200, n=50, connections=32)
+    pairs = [f"{model}: alone and {other}" for model in ("network", "both paths") for other in ("together", "offline")]
+    assert found["differ"] == dict.fromkeys(pairs, 0)
+    assert found["together"] >= 50
+    assert not found["broken"]
+    assert server.home.live() == before
+
+
+def test_lists_of_people_who_were_never_scored_together_show_nothing(server: Server) -> None:
+    with pytest.raises(RecsysError, match="only 0 of 20 users were scored together"):
+        identical.drill(server, users=20, n=10, connections=1)
 
 
 def test_a_swap_fails_no_request_and_mixes_no_answer(server: Server) -> None:

@@ -105,14 +105,3 @@ def test_rates_stand_beside_the_empty_endpoint_and_the_floor(
     [(title, header, rows), *_] = rates.tables(found)
     assert "500 items" in title
     assert {len(row) for row in rows} == {len(header)}
-
-
-def test_a_home_is_made_once_and_found_again(home: Home) -> None:
-    home.registry.promote(home.other())
-    again = make_home(home.folder, home.shape)
-    assert again.versions == home.versions
-    assert again.live() == home.versions[0]
-    with home.store() as store:
-        stats = store.stats()
-        assert (stats.users, stats.items) == (100, 500)
-        assert len(store.history(home.user(7)))
