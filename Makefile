@@ -36,7 +36,7 @@ slow: $(VENV)/.ready  ## the slow proofs (minutes)
 bench: $(VENV)/.ready  ## the benchmarks, each printing a ratio
 	$(BIN)/recsys bench matrix
 
-readme: $(VENV)/.ready  ## write the generated parts of README.md
+readme: $(VENV)/.ready  ## write the generated parts of README.md and docs/files.md
 	$(BIN)/python docs/readme.py
 
 clean:  ## remove the environment and everything generated

@@ -1,17 +1,20 @@
-"""Writes the two generated parts of README.md, the table of settings and the tree: ``make readme``.
+"""Writes what is generated of README.md (settings, limits) and docs/files.md (the files): ``make readme``.
 
-A test runs this and fails when README.md is not what it gives, so neither part can drift from the code.
+A test runs this and fails when either is not what it gives, so no part can drift from the code.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
+from api import limits
 from api.settings import Settings
+from data import records
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("recsys", "data", "migrations", "api", "benchmarks")
@@ -25,6 +28,28 @@ def settings_table() -> str:
         variable = f"RECSYS_{name.upper()}" + ("__NAME__FIELD" if name in ("events", "models", "presets") else "")
         rows.append(f"| `{name}` | `{variable}` | {shown} | {field.description} |")
     return "\n".join(rows)
+
+
+def limits_table() -> str:
+    rows = (
+        (f"`n` (without it: {limits.DEFAULT_N})", limits.MAX_N),
+        ("`n` with `explain`", limits.MAX_EXPLAINED),
+        ("`offset`", limits.MAX_OFFSET),
+        ("items in `exclude`, or in `only`", limits.MAX_EXCLUDE),
+        ("users of `/v1/recommendations:batch`", limits.MAX_USERS),
+        ("events, items, users or entries of a history in a body", limits.MAX_BATCH),
+        ("bytes of a body", limits.MAX_BODY),
+        ("bytes of a query string; servers in front allow less", limits.MAX_QUERY),
+        ("characters of an id or a category, of an event type", (records.MAX_ID, records.MAX_EVENT)),
+        ("characters of a title, categories of an item", (records.MAX_TITLE, records.MAX_CATEGORIES)),
+        ("bytes of the attributes of an item or a user, as JSON", records.MAX_ATTRIBUTES),
+    )
+    lines = ["| of one request | at most |", "|---|---|"]
+    for what, most in rows:
+        lines.append(
+            f"| {what} | {', '.join(f'{number:,}' for number in (most if isinstance(most, tuple) else (most,)))} |"
+        )
+    return "\n".join(lines)
 
 
 def tree() -> str:
@@ -43,13 +68,22 @@ def first_sentence(path: Path) -> str:
     return " ".join(re.split(r"(?<=[.;])\s|\n\n", text, maxsplit=1)[0].split()).rstrip(".;")
 
 
-def render(readme: str) -> str:
-    for name, part in (("settings", settings_table()), ("tree", tree())):
+# file -> its generated parts: name -> what makes it
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"settings": settings_table, "limits": limits_table},
+    "docs/files.md": {"tree": tree},
+}
+
+
+def render(file: str, text: str) -> str:
+    """The text of a file with its generated parts as they should be."""
+    for name, make in PARTS[file].items():
+        part = make()
         pattern = re.compile(rf"(<!-- {name}: written by `make readme` -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        readme, count = pattern.subn(lambda found, part=part: found[1] + part + found[2], readme)
+        text, count = pattern.subn(lambda found, part=part: found[1] + part + found[2], text)
         if count != 1:
-            raise SystemExit(f"README.md has no part marked <!-- {name}: written by `make readme` -->")
-    return readme
+            raise SystemExit(f"{file} has no part marked <!-- {name}: written by `make readme` -->")
+    return text
 
 
 def _reading_order(path: Path) -> tuple[object, ...]:
@@ -59,5 +93,6 @@ def _reading_order(path: Path) -> tuple[object, ...]:
 
 
 if __name__ == "__main__":
-    file = ROOT / "README.md"
-    file.write_text(render(file.read_text(encoding="utf-8")), encoding="utf-8")
+    for name in PARTS:
+        file = ROOT / name
+        file.write_text(render(name, file.read_text(encoding="utf-8")), encoding="utf-8")
