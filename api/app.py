@@ -12,7 +12,7 @@ from werkzeug.routing import BaseConverter
 from api import auth, errors, headers, logs, metrics, observing
 from api.assortments import Assortments
 from api.cache import AnswerCache
-from api.context import EXTENSION, Context, moment
+from api.context import EXTENSION, Context, context, moment
 from api.keys import KeyRing
 from api.limits import LOCK_SECONDS, MAX_BODY, PATIENCE_SECONDS
 from api.memory import Memory
@@ -111,7 +111,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     auth.protect(
         app,
         settings.host,
-        KeyRing(store.keys, lambda: moment().marks.keys),
+        KeyRing(store.keys, lambda: moment().marks.keys, lambda: context().memory.marks()[0].keys),
         RateLimiter(settings.rate_limit, settings.rate_burst, shared_file("rates")),
         always=settings.require_keys,
         origins=settings.cors_origins,

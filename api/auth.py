@@ -163,7 +163,11 @@ def _from_here(origins: Collection[str]) -> None:
     origin = request.headers.get("Origin")
     if origin is None or origin in origins:
         return
-    if urlsplit(origin).netloc != request.host:
+    try:
+        same = urlsplit(origin).netloc == request.host
+    except ValueError:  # no URL at all
+        same = False
+    if not same:
         raise Refused(403, "origin-refused", "requests from pages of another origin may not change anything")
 
 

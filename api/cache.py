@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -12,7 +13,8 @@ from data.records import Marks
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
-_ENTRY = 1_000  # bytes that an answer takes besides its JSON: key, marks, places in the dictionary
+Question = tuple[str, bytes]  # the user, and the query string as it came
+_ENTRY = 1_000  # bytes that an answer takes besides its JSON and its question: marks, places in the dictionary
 
 
 class Bounded(Generic[Key, Value]):
@@ -52,6 +54,11 @@ class Bounded(Generic[Key, Value]):
         with self._lock:
             self._remove(key)
 
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+            self.size = 0
+
     def _remove(self, key: Key) -> None:
         found = self._held.pop(key, None)
         if found is not None:
@@ -78,15 +85,13 @@ class Kept:
 class AnswerCache:
     """Answers that hold as long as nothing that they were made from has changed. Safe to share between threads.
 
-    most_bytes: of all answers together. hits, misses: how often `get` found one that holds, or none.
+    most_bytes: of all answers together, with the questions that they answer.
     """
 
     def __init__(self, most_bytes: int = 64 * 1024 * 1024) -> None:
-        self._kept: Bounded[Hashable, Kept] = Bounded(most_bytes)
-        self.hits = 0
-        self.misses = 0
+        self._kept: Bounded[Question, Kept] = Bounded(most_bytes)
 
-    def get(self, key: Hashable, marks: Marks, release: Hashable) -> Kept | None:
+    def get(self, key: Question, marks: Marks, release: Hashable) -> Kept | None:
         """The answer to the same question under the same marks of items and user and the same release.
 
         Keys of the API are no part of any answer: their mark does not count. Marks must come from the database, not
@@ -94,13 +99,11 @@ class AnswerCache:
         """
         kept = self._kept.get(key)
         if kept is None or kept.user != marks.user or kept.items != marks.items or kept.release != release:
-            self.misses += 1
             return None
-        self.hits += 1
         return kept
 
     def put(
-        self, key: Hashable, marks: Marks, release: Hashable, body: bytes, id_: str, strategy: str, model: str
+        self, key: Question, marks: Marks, release: Hashable, body: bytes, id_: str, strategy: str, model: str
     ) -> None:
         """Keep an answer that is not stale. marks: read before anything else that it was made from. id_: the answer's,
         which its JSON holds as ``"id":"..."``; it must be random, so that nothing else there can be the same.
@@ -110,4 +113,4 @@ class AnswerCache:
         if not found:
             raise ValueError(f"the answer's JSON does not hold its id {id_!r}")
         kept = Kept(before + name, b'"' + after, marks.items, marks.user, release, strategy, model)
-        self._kept.put(key, kept, len(body) + _ENTRY)
+        self._kept.put(key, kept, len(body) + sum(map(sys.getsizeof, key)) + _ENTRY)

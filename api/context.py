@@ -13,7 +13,7 @@ from api.cache import AnswerCache
 from api.memory import Memory
 from api.settings import Settings
 from api.trends import Trends
-from data.records import Marks
+from data.records import Marks, id_fault
 from recsys.serving.assortment import Assortment
 from recsys.serving.registry import ModelRegistry
 from recsys.serving.service import RecommendationService
@@ -49,11 +49,14 @@ def context() -> Context:
 
 
 def moment() -> Moment:
-    """Asked of the database once a request: the marks of everything, and of the user that the path names."""
+    """Asked of the database once a request: the marks of everything, and of the user that the path names. Of one that
+    no store can hold nothing is asked, and nothing kept."""
     kept = app_ctx.g  # what Flask calls g; going through its proxy takes longer than what is done here
     found: Moment | None = kept.get("moment")
     if found is None:
         user = (request.view_args or {}).get("user")
+        if user is not None and id_fault(user) is not None:
+            user = None
         kept.moment = found = Moment(*context().memory.marks(user))
     return found
 

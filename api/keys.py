@@ -52,13 +52,21 @@ def usable(records: Iterable[KeyRecord]) -> bool:
 class KeyRing:
     """The keys in memory, read again as soon as ``mark`` gives another number. Safe to share between threads.
 
-    read: every key there is. mark: a number that is another one after any key changed (Marks.keys). Where the database
-    does not answer (StoreError), the last keys that were read go on to hold; StoreError when there are none.
+    read: every key there is. mark: a number that is another one after any key changed (Marks.keys), asked for a caller
+    whose key was known a moment ago. stranger: the same number, asked for anybody else, so that nothing of what they
+    sent is part of the question; None: as ``mark``. Where the database does not answer (StoreError), the last keys that
+    were read go on to hold; StoreError when there are none.
     """
 
-    def __init__(self, read: Callable[[], Sequence[KeyRecord]], mark: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        read: Callable[[], Sequence[KeyRecord]],
+        mark: Callable[[], int],
+        stranger: Callable[[], int] | None = None,
+    ) -> None:
         self._read = read
         self._mark = mark
+        self._stranger = stranger or mark
         self._held: tuple[int, dict[str, KeyRecord]] | None = None
         self._reading = threading.Lock()
 
@@ -68,16 +76,15 @@ class KeyRing:
         if form is None:
             return None
         id_, secret = form.groups()
-        record = self._current().get(id_)
-        same = hmac.compare_digest(record.digest if record else _NOBODY, digest(id_, secret))
-        if record is None or not same or record.revoked is not None:
-            return None
-        return Caller(id_, frozenset(record.scopes))
+        hashed, held = digest(id_, secret), self._held
+        found = None if held is None else _owner(held[1], id_, hashed)
+        records = self._current(self._stranger if found is None else self._mark)
+        return found if held is not None and records is held[1] else _owner(records, id_, hashed)
 
-    def _current(self) -> dict[str, KeyRecord]:
+    def _current(self, ask: Callable[[], int]) -> dict[str, KeyRecord]:
         held = self._held
         try:
-            mark = self._mark()  # before the keys: what changes in between is seen at the next request
+            mark = ask()  # before the keys: what changes in between is seen at the next request
             if held is not None and held[0] == mark:
                 return held[1]
             with self._reading:
@@ -88,3 +95,11 @@ class KeyRing:
             if held is None:
                 raise
         return held[1]
+
+
+def _owner(records: dict[str, KeyRecord], id_: str, hashed: str) -> Caller | None:
+    record = records.get(id_)
+    same = hmac.compare_digest(record.digest if record else _NOBODY, hashed)
+    if record is None or not same or record.revoked is not None:
+        return None
+    return Caller(id_, frozenset(record.scopes))

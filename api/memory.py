@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from data.walindex import WalIndex
 
 NOBODY = -1  # the mark of a user that the store does not hold
-_MARKS = 100_000  # users whose marks are kept while nothing changes
+_MARKS = 500  # bytes that a user's marks take besides the id
 _ENTRY = 32  # events that take the room of what a history takes besides its events
 
 
@@ -25,18 +26,32 @@ class Memory:
     """Marks as they last were, and the histories last read. Safe to share between threads.
 
     most_events: of all histories kept. retry: seconds for which a database that failed is not asked again, so that
-    answers do not each wait for it; then one request asks, and the others go on without it.
+    answers do not each wait for it; then one request asks, and the others go on without it. marks_bytes: of all marks
+    kept while nothing is committed.
+
+    Of somebody who was forgotten nothing is kept once this worker knows: at once where it was done here (`forget`),
+    else when the database next answers a question about marks, whoever is asked about (`Marks.forgotten`). A worker
+    that asked nothing between the deletion and an outage cannot know: until the database is back it answers from what
+    it had read of them, and calls it stale.
     """
 
-    def __init__(self, store: Store, most_events: int = 1_000_000, retry: float = 1.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        most_events: int = 1_000_000,
+        retry: float = 1.0,
+        marks_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
         self._store = store
         self._histories: Bounded[str, tuple[int, Interactions]] = Bounded(most_events)
         self._last: Marks | None = None
         self._index: WalIndex | None = None
-        self._kept: Bounded[str | None, tuple[bytes, Marks]] = Bounded(_MARKS)
+        self._kept: Bounded[str | None, tuple[bytes, Marks]] = Bounded(marks_bytes)
         self._retry = retry
         self._ask_at = 0.0  # when the database may be asked again; 0: it is well
         self._turn = threading.Lock()
+        self._keeping = threading.Lock()
+        self._forgotten = 0  # how often something was taken out: what was read before is not put in after
 
     def watch(self) -> None:
         """From now on, where the database can say it, ask nothing again while nothing was committed.
@@ -66,24 +81,21 @@ class Memory:
             kept = self._kept.get(user)
             if kept is not None and kept[0] == state:
                 return kept[1], False
-        if self._ask_at and not self._takes_turn():
+        if not self._may_ask():
             return self._known(user), True
         try:
-            marks = self._store.marks(user)
+            return self._asked(user, state), False
         except SchemaMismatch:
             raise
         except StoreError:
-            self._ask_at = time.monotonic() + self._retry
             if self._last is None:
                 raise
             return self._known(user), True
-        self._ask_at = 0.0
-        self._last = marks
-        if state is not None:  # read before the marks: what was committed in between makes another
-            self._kept.put(user, (state, marks), 1)
-        if user is not None and marks.user == NOBODY:
-            self._histories.drop(user)  # forgotten: nothing of theirs stays here
-        return marks, False
+
+    def ask(self) -> Marks:
+        """The marks from the database itself, whether or not it just failed: for whoever wants to know how it is.
+        Requests learn what came of it. Raises StoreError, SchemaMismatch."""
+        return self._asked(None, None)
 
     def history(self, user: str, marks: Marks, stale: bool) -> tuple[Interactions, bool]:
         """One user's events, oldest first, and whether they may not be the latest. marks, stale: as `marks` just gave
@@ -96,18 +108,63 @@ class Memory:
             return held[1], stale
         if stale or marks.user == NOBODY:
             return Interactions.empty(), stale
+        forgotten = self._forgotten
+        last = Interactions.empty() if held is None else held[1]
+        if not self._may_ask():
+            return last, True
         try:
             history = self._store.history(user)
         except SchemaMismatch:
             raise
         except StoreError:
             self._ask_at = time.monotonic() + self._retry
-            return Interactions.empty() if held is None else held[1], True
-        self._histories.put(user, (marks.user, history), len(history) + _ENTRY)
+            return last, True
+        self._ask_at = 0.0
+        with self._keeping:
+            if forgotten == self._forgotten:
+                self._histories.put(user, (marks.user, history), len(history) + _ENTRY)
         return history, False
 
-    def _takes_turn(self) -> bool:
-        """Is it this thread that asks a database that failed?"""
+    def forget(self, user: str) -> None:
+        """Keep nothing of somebody who was just deleted."""
+        with self._keeping:
+            self._forgotten += 1
+            self._histories.drop(user)
+            self._kept.drop(user)
+
+    def _asked(self, user: str | None, state: bytes | None) -> Marks:
+        """state: of the index, read before: what was committed in between makes another. Then the marks are kept."""
+        forgotten = self._forgotten
+        try:
+            marks = self._store.marks(user)
+        except SchemaMismatch:
+            raise
+        except StoreError:
+            self._ask_at = time.monotonic() + self._retry
+            raise
+        self._ask_at = 0.0
+        if self._last is not None and self._last.forgotten != marks.forgotten:
+            self._forget_all()
+        elif user is not None and marks.user == NOBODY:
+            self._histories.drop(user)  # a table that was emptied, or an older copy of it, counts nobody
+        self._last = marks
+        if state is not None:
+            with self._keeping:
+                if forgotten == self._forgotten:
+                    self._kept.put(user, (state, marks), sys.getsizeof(user) + _MARKS)
+        return marks
+
+    def _forget_all(self) -> None:
+        """Somebody was deleted, and the database does not say who: what is asked for again is read again."""
+        with self._keeping:
+            self._forgotten += 1
+            self._histories.clear()
+            self._kept.clear()
+
+    def _may_ask(self) -> bool:
+        """Is the database well, or is it this thread that asks one that failed?"""
+        if not self._ask_at:
+            return True
         now = time.monotonic()
         with self._turn:
             if now < self._ask_at:

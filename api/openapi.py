@@ -31,7 +31,7 @@ GROUPS = {
 }
 
 PROBLEMS = {
-    400: "The query string is not valid, or the body is no JSON; 'errors' names each parameter.",
+    400: "The query string is not valid, the body is no JSON, or the path is not UTF-8; 'errors' names each parameter.",
     401: "The key is missing, wrong or revoked.",
     403: "The key does not grant this, or the request comes from a page of another host.",
     404: "There is no such thing.",
@@ -44,14 +44,17 @@ PROBLEMS = {
 }
 _RETRY = (429, 503)
 _PARAMETER = re.compile("<(?:[^<>:]+:)?([^<>]+)>")  # of a rule: <id:user> or <version>
+_ID = re.compile("<id:[^<>]+>")
 
 
 class Route(NamedTuple):
-    """A described route and one of its methods. names: of the parameters in its path."""
+    """A described route and one of its methods. names: of the parameters in its path. has_id: whether one of them is an
+    external id, which is checked; any other is looked up."""
 
     path: str
     method: str
     names: tuple[str, ...]
+    has_id: bool
     facts: Facts
     policy: Policy
     group: str
@@ -72,7 +75,9 @@ def routes(app: Flask) -> Iterator[Route]:
             path = _PARAMETER.sub(r"{\1}", rule.rule)
             names = tuple(_PARAMETER.findall(rule.rule))
             words = inspect.getdoc(app.view_functions[rule.endpoint]) or ""
-            found.append(Route(path, method, names, facts, policy, group, rule.endpoint.replace(".", "_"), words))
+            id_ = rule.endpoint.replace(".", "_")
+            has_id = _ID.search(rule.rule) is not None
+            found.append(Route(path, method, names, has_id, facts, policy, group, id_, words))
     yield from sorted(found, key=lambda route: order.index(route.group) if route.group in order else len(order))
 
 
@@ -162,11 +167,11 @@ def _usual(route: Route) -> Iterator[int]:
     """The statuses that follow from what a route takes and whom it lets in."""
     facts = route.facts
     yield 403
-    if facts.query is not None or facts.body is not None:
+    if facts.query is not None or facts.body is not None or route.has_id:
         yield 400
     if facts.body is not None:
         yield from (413, 415)
-    if facts.body is not None or facts.headers or route.names:
+    if facts.body is not None or facts.headers or route.has_id:
         yield 422
     if facts.headers:
         yield 409

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.assortments import Work
 from data.changes import now
 from recsys.errors import StoreError
 from recsys.interactions import MICROSECONDS_PER_DAY
@@ -29,37 +30,40 @@ class Trend:
 
 
 class Trends:
-    """One list, made by who asks first; from then on in the background while the last one is given."""
+    """One list, made in a thread beside the requests; from the second on while the last one is given."""
 
     def __init__(self, store: Store, half_life_days: float) -> None:
         self._store = store
         self._half_life = half_life_days * MICROSECONDS_PER_DAY
         self._held: Trend | None = None
         self._until = 0.0
-        self._making = threading.Lock()
+        self._making: Work[Trend] | None = None  # the one under way, or the last one
+        self._turn = threading.Lock()
 
-    def current(self) -> Trend:
-        """StoreError only while there never was one."""
+    def current(self) -> Trend | None:
+        """None while the first one takes long to make; StoreError only while there never was one."""
         held = self._held
-        if held is None:
-            with self._making:
-                return self._held or self._make()
-        if time.monotonic() >= self._until and self._making.acquire(blocking=False):
-            threading.Thread(target=self._again, name="trends", daemon=True).start()
-        return held
-
-    def _again(self) -> None:
+        if held is not None and time.monotonic() < self._until:
+            return held
+        with self._turn:
+            making = self._making
+            if making is None or (making.coming.done() and (self._held is None or time.monotonic() >= self._until)):
+                making = self._making = Work.begun(self._make, "trends")
+        if held is not None:
+            return held
         try:
-            self._make()
-        except StoreError:  # the one held stays
-            self._until = time.monotonic() + HELD_SECONDS
-        finally:
-            self._making.release()
+            return making.result()
+        except TimeoutError:
+            return None
 
     def _make(self) -> Trend:
         started, at = time.monotonic(), now()
         since = at - int(_HALF_LIVES * self._half_life)
-        made = Trend(tuple(self._store.trending(at, self._half_life, since, DEEP)), at)
+        try:
+            made = Trend(tuple(self._store.trending(at, self._half_life, since, DEEP)), at)
+        except StoreError:  # one that is held stays
+            self._until = time.monotonic() + HELD_SECONDS
+            raise
         ended = time.monotonic()
         self._held, self._until = made, ended + max(HELD_SECONDS, _PATIENCE * (ended - started))
         return made

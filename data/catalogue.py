@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Engine, Select, or_, select, text, update
+from sqlalchemy import Engine, Select, select, text, update
 
 from data.changes import now, touch_items
 from data.engine import rows_of
@@ -31,11 +31,6 @@ def titles(engine: Engine, ids: Iterable[str]) -> dict[str, str]:
 
 def list_items(engine: Engine, offset: int, limit: int) -> list[ItemRecord]:
     return [_record(row) for row in rows_of(engine, _ALIVE.order_by(Item.id).offset(offset).limit(limit))]
-
-
-def hidden_items(engine: Engine) -> set[str]:
-    asked = select(Item.external_id).where(or_(Item.hidden, Item.deleted.is_not(None)))
-    return {row.external_id for row in rows_of(engine, asked)}
 
 
 def delete_item(engine: Engine, id_: str) -> bool:

@@ -1,4 +1,7 @@
-"""Changes: the numbers by which caches learn that what they hold of users, items or keys is stale."""
+"""Changes: the numbers by which caches learn that what they hold of users, items or keys is stale.
+
+Of users that are deleted the database itself keeps count, under the name "forgotten" (a trigger of migration 0002).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people did, taken together: what is popular and what is on the rise, and who did the same things.
+"""What people did, taken together: what is on the rise, and who did the same things.
 
 There is no index from items to people: it would make imports take half as long again and files half as large, and these
 questions, each a pass over the events (about 0.1 s a million), ask for much at once.
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Engine, String, bindparam, func, select, text
+from sqlalchemy import BindParameter, Engine, String, bindparam, text
 
 from data.engine import rows_of
-from data.tables import Interaction, Item
 
 LATEST = 200  # items of a user by which others are compared with them
 
@@ -43,23 +42,6 @@ _BOTH = (
     " from people join interactions n on n.user_id = people.user_id join items i on i.id = n.item_id"
     " where n.item_id in (select id from items where external_id in :others) group by i.external_id"
 )
-
-
-def popular_items(engine: Engine, n: int, since: int | None) -> list[tuple[str, int]]:
-    """As Store.popular_items tells."""
-    users = func.count(Interaction.user_id.distinct())
-    counted = select(Interaction.item_id, users.label("users")).group_by(Interaction.item_id)
-    if since is not None:
-        counted = counted.where(Interaction.time >= since)
-    by_item = counted.subquery()
-    asked = (
-        select(Item.external_id, by_item.c.users)
-        .join(by_item, by_item.c.item_id == Item.id)
-        .where(~Item.hidden, Item.deleted.is_(None))
-        .order_by(by_item.c.users.desc(), Item.id)
-        .limit(n)
-    )
-    return [(row.external_id, row.users) for row in rows_of(engine, asked, long=True)]
 
 
 def trending(engine: Engine, now: int, half_life: float, since: int, n: int) -> list[tuple[str, float]]:

@@ -7,7 +7,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ def open_engine(url: str, *, create: bool = False, wait: float = 5.0, patience: 
     """An engine for a SQLite file or a PostgreSQL database, its schema as it is.
 
     wait: seconds to wait for another writer before the database counts as locked. patience: seconds to wait for an
-    answer of PostgreSQL, None for as long as it takes (see data.patience). Raises SettingError for a URL of another
-    kind, StoreError when the SQLite file is missing and create is False, or cannot be made.
+    answer of PostgreSQL, and for all answers that one write needs, None for as long as it takes (see data.patience).
+    Raises SettingError for a URL of another kind, StoreError when the SQLite file is missing and create is False, or
+    cannot be made.
     """
     try:
         parsed = make_url(url)
@@ -131,7 +132,7 @@ def _postgresql(url: URL, wait: float, seconds: float | None) -> Engine:
     engine = create_engine(
         url,
         pool_pre_ping=True,  # after a restart of the server the next request works again
-        pool_timeout=CONNECT_SECONDS,
+        pool_timeout=CONNECT_SECONDS if seconds is None else min(CONNECT_SECONDS, seconds),
         json_serializer=to_json,
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(wait * 1000)}"},
         execution_options={"patience": patience},
@@ -159,6 +160,12 @@ def in_words(engine: Engine) -> Iterator[None]:
         ) from error
     except engine.dialect.dbapi.Error as error:  # type: ignore[union-attr]  # an engine that is open has a driver
         raise explained(error, engine) from error
+
+
+def in_time(engine: Engine) -> AbstractContextManager[None]:
+    """For a write: where the engine has patience, no more of it for all questions inside together than for one."""
+    patience: Patience | None = engine.get_execution_options().get("patience")
+    return nullcontext() if patience is None else patience.within(patience.seconds)
 
 
 def rows_of(engine: Engine, asked: Executable, *, long: bool = False) -> Sequence[Any]:

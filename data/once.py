@@ -16,7 +16,7 @@ from sqlalchemy import Engine, delete, insert, select, text
 
 from data import writes
 from data.changes import now
-from data.engine import rows_of
+from data.engine import in_time, rows_of
 from data.records import Added, check_id
 from data.tables import IdempotencyKey
 from data.transactions import lane_of, writing
@@ -38,22 +38,23 @@ def add_once(
     sqlite = engine.dialect.name == "sqlite"
     keys = IdempotencyKey
     asked = select(keys.digest, keys.response).where(keys.key == key, keys.created >= now() - _KEY_LIFE)
-    ended = rows_of(engine, asked)  # what has ended stays as it is, and whoever only reads waits for no writer
-    if ended:
-        return _again(key, digest, *ended[0])
-    with _held(Path(f"{engine.url.database}-keys"), number) if sqlite else nullcontext(True) as free:
-        if not free:
-            raise _in_flight(key)
-        with writing(engine) as connection:
-            lock = text("select pg_try_advisory_xact_lock(:number)")
-            if not sqlite and not connection.execute(lock, {"number": number}).scalar_one():
+    with in_time(engine):
+        ended = rows_of(engine, asked)  # what has ended stays as it is, and whoever only reads waits for no writer
+        if ended:
+            return _again(key, digest, *ended[0])
+        with _held(Path(f"{engine.url.database}-keys"), number) if sqlite else nullcontext(True) as free:
+            if not free:
                 raise _in_flight(key)
-            connection.execute(delete(keys).where(keys.created < now() - _KEY_LIFE))
-            earlier = connection.execute(asked).one_or_none()  # another may have ended meanwhile
-            if earlier is None:
-                given = answer(writes.add_rows(lane_of(connection), vocabulary, [rows]))
-                connection.execute(insert(keys).values(key=key, digest=digest, response=given, created=now()))
-                return given, False
+            with writing(engine) as connection:
+                lock = text("select pg_try_advisory_xact_lock(:number)")
+                if not sqlite and not connection.execute(lock, {"number": number}).scalar_one():
+                    raise _in_flight(key)
+                connection.execute(delete(keys).where(keys.created < now() - _KEY_LIFE))
+                earlier = connection.execute(asked).one_or_none()  # another may have ended meanwhile
+                if earlier is None:
+                    given = answer(writes.add_rows(lane_of(connection), vocabulary, [rows]))
+                    connection.execute(insert(keys).values(key=key, digest=digest, response=given, created=now()))
+                    return given, False
     return _again(key, digest, *earlier)
 
 

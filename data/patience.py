@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -14,6 +15,15 @@ from psycopg.abc import RV, PQGen
 from psycopg.errors import OperationalError
 
 PAUSE_SECONDS = 2.0  # between two attempts to reach a server that did not answer
+_ENOUGH = 0.9  # of the usual limit: without an answer in it a server is not there; more than any wait for a lock
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Time for several questions together."""
+
+    seconds: float
+    end: float
 
 
 class Patience:
@@ -32,17 +42,44 @@ class Patience:
     @contextmanager
     def of(self, seconds: float) -> Iterator[None]:
         """Another limit for what this thread asks inside the block."""
-        before = self.limit
-        self._own.limit = seconds
+        before = self._usual
+        self._own.usual = seconds
         try:
             yield
         finally:
-            self._own.limit = before
+            self._own.usual = before
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """No more than so long for all that this thread asks inside the block together; then whatever it asks fails at
+        once. Inside another such block the time of that one goes on."""
+        if self._whole is not None:
+            yield
+            return
+        self._own.whole = _Whole(seconds, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._own.whole = None
 
     @property
     def limit(self) -> float:
-        """Seconds, for this thread."""
-        return float(getattr(self._own, "limit", self.seconds))
+        """Seconds for the next question of this thread. OperationalError when there are none."""
+        whole = self._whole
+        if whole is None:
+            return self._usual
+        left = whole.end - time.monotonic()
+        if left <= 0:
+            raise _too_slow(whole)
+        return min(self._usual, left)
+
+    @property
+    def _usual(self) -> float:
+        return float(getattr(self._own, "usual", self.seconds))
+
+    @property
+    def _whole(self) -> _Whole | None:
+        return getattr(self._own, "whole", None)
 
     def enter(self) -> None:
         """OperationalError while the server is left alone; the one who may try whether it is back passes."""
@@ -57,13 +94,18 @@ class Patience:
         self._retry = None
 
     def given_up(self, limit: float) -> OperationalError:
-        """What to raise. A question that was given longer than usual says nothing of the server: it may be long."""
+        """What to raise. A question that was given longer than usual says nothing of the server: it may be long. Nor
+        does one of several for which the others left little time."""
+        whole = self._whole
+        if whole is not None and limit < _ENOUGH * self._usual:
+            return _too_slow(whole)
         if limit <= self.seconds:
             self._retry = time.monotonic() + PAUSE_SECONDS
-        return OperationalError(f"it gave no answer within {limit:g} s")
+        return OperationalError(f"it gave no answer within {round(limit, 1):g} s")
 
     def connect(self, *arguments: Any, **parameters: Any) -> PatientConnection:
         """A connection, or OperationalError. Made in a thread of its own: nothing else bounds the look-up of a name."""
+        limit = self.limit
         self.enter()
         made: Future[PatientConnection] = Future()
 
@@ -77,7 +119,6 @@ class Patience:
             made.set_result(connection)
 
         threading.Thread(target=make, daemon=True).start()
-        limit = self.limit
         try:
             connection = made.result(limit)
         except TimeoutError:
@@ -85,6 +126,10 @@ class Patience:
             raise self.given_up(limit) from None
         self.answered()
         return connection
+
+
+def _too_slow(whole: _Whole) -> OperationalError:
+    return OperationalError(f"it did not answer all that was asked within {whole.seconds:g} s")
 
 
 def _close_unused(made: Future[PatientConnection]) -> None:
@@ -101,8 +146,8 @@ class PatientConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         if self.patience is None or timeout is not None:
             return super().wait(gen, interval, timeout)
-        limit = self.patience.limit if self.limit is None else self.limit
         try:
+            limit = self.patience.limit if self.limit is None else self.limit
             self.patience.enter()
         except OperationalError:
             self.close()

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, event
 
 from data.engine import explained, in_words
 from data.records import Marks
+from recsys.errors import DataError
 from recsys.interactions import NO_TIME, Encoded, Interactions
 
 PATIENCE_SECONDS = (
@@ -27,18 +28,26 @@ class QuickReads:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._error: Any = engine.dialect.loaded_dbapi.Error
+        self._data_error: Any = engine.dialect.loaded_dbapi.DataError
         self._idle: list[Any] = []  # cursors; a list, because taking one and giving it back are single steps
         self._place = "?" if engine.dialect.name == "sqlite" else "%s"
         event.listen(engine, "engine_disposed", self._close)
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """The answer to one question, with ``?`` where a parameter stands. Raises StoreError."""
+        """The answer to one question, with ``?`` where a parameter stands.
+
+        Raises StoreError, and DataError for a parameter that the database cannot hold: that says nothing of the
+        database, and the connection goes on as it was.
+        """
         try:
             cursor, fresh = self._idle.pop(), False
         except IndexError:
             cursor, fresh = self._opened(), True
         try:
             rows: list[tuple[Any, ...]] = cursor.execute(sql.replace("?", self._place), parameters).fetchall()
+        except self._data_error as error:
+            self._idle.append(cursor)
+            raise DataError(f"the database cannot hold this: {error}", do="send ids of printable characters") from error
         except self._error as error:
             broken = getattr(cursor.connection, "broken", False)
             cursor.connection.close()
@@ -73,7 +82,8 @@ class QuickReads:
 _MARKS = (
     "select coalesce((select count from changes where name = 'items'), 0),"
     " coalesce((select count from changes where name = 'keys'), 0),"
-    " coalesce((select changed from users where external_id = ?), -1)"
+    " coalesce((select changed from users where external_id = ?), -1),"
+    " coalesce((select count from changes where name = 'forgotten'), 0)"
 )
 _HISTORY = (
     "select i.external_id, e.name, n.value, coalesce(n.time, ?), n.key from users u join interactions n"
@@ -83,12 +93,12 @@ _HISTORY = (
 
 
 def marks(quick: QuickReads, user: str | None) -> Marks:
-    """As Store.marks tells."""
+    """As Store.marks tells. DataError for an id that the database cannot hold (see QuickReads.rows)."""
     return Marks(*quick.rows(_MARKS, user)[0])
 
 
 def history(quick: QuickReads, user: str) -> Interactions:
-    """As Store.history tells."""
+    """As Store.history tells; DataError as of `marks`."""
     rows = quick.rows(_HISTORY, NO_TIME, user)
     if not rows:
         return Interactions.empty()

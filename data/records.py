@@ -60,12 +60,13 @@ class ItemState:
 class Marks:
     """Numbers that become others when something changes: any item, any key, one user's events or record.
 
-    user: -1 for a user that the store does not hold.
+    user: -1 for a user that the store does not hold. forgotten: how many users were ever deleted.
     """
 
     items: int
     keys: int
     user: int = -1
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True)

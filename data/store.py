@@ -15,7 +15,6 @@ from data.forgetting import forget_user
 from data.quick import QuickReads
 from data.records import (
     Added,
-    BadRow,
     Batch,
     Imported,
     ItemRecord,
@@ -26,7 +25,7 @@ from data.records import (
     UserRecord,
 )
 from data.spool import Spool
-from data.tables import Quarantined, User
+from data.tables import User
 from data.transactions import BULK, bulk_writing, lane_of, writing
 from data.vocabulary import Vocabulary
 from data.walindex import WalIndex
@@ -68,7 +67,10 @@ class Store:
         rows_of(self.engine, select(1))
 
     def marks(self, user: str | None = None) -> Marks:
-        """What caches compare to learn that what they hold is stale, in one question of a few microseconds."""
+        """What caches compare to learn that what they hold is stale, in one question of a few microseconds.
+
+        DataError for an id that the database cannot hold.
+        """
         return quick.marks(self._quick, user)
 
     def watch(self) -> WalIndex | None:
@@ -130,7 +132,8 @@ class Store:
         return read_interactions(self.engine, since, until)
 
     def history(self, user: str) -> Interactions:
-        """One user's events, oldest first, those without a time before all others. Empty for an unknown user."""
+        """One user's events, oldest first, those without a time before all others. Empty for an unknown user; DataError
+        for an id that the database cannot hold."""
         return quick.history(self._quick, user)
 
     # Users
@@ -181,20 +184,12 @@ class Store:
         """Take an item out and empty its record; what people did with it stays. False when there is none."""
         return catalogue.delete_item(self.engine, id_)
 
-    def hidden_items(self) -> set[str]:
-        """Items never to be shown: the hidden and the deleted ones."""
-        return catalogue.hidden_items(self.engine)
-
     def items_changed(self, since: int) -> tuple[int, list[ItemState]]:
         """(the count of item changes, the items changed after the count was ``since``, deleted ones too), as of one
         moment: whoever asks again with that count misses none. since -1: all items."""
         return catalogue.items_changed(self.engine, since)
 
     # What people did, taken together. Each of these but `shared` reads every event: cache the answers.
-
-    def popular_items(self, n: int, since: int | None = None) -> list[tuple[str, int]]:
-        """(item, how many users touched it), the most first, since a time in microseconds; hidden ones left out."""
-        return crowd.popular_items(self.engine, n, since)
 
     def trending(self, now: int, half_life: float, since: int, n: int) -> list[tuple[str, float]]:
         """(item, weight), the largest first, then the oldest item; hidden ones left out. Times in microseconds.
@@ -243,9 +238,3 @@ class Store:
             ),
         )
         return Stats(users, items, touched, events, quarantined, None if first is None else (first, last))
-
-    def quarantined(self, offset: int = 0, limit: int = 100) -> list[BadRow]:
-        """A page of the rows that could not be taken, in the order in which they came."""
-        of = Quarantined
-        asked = select(of.file, of.line, of.reason, of.text).order_by(of.id).offset(offset).limit(limit)
-        return [BadRow(*row) for row in rows_of(self.engine, asked)]

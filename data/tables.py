@@ -145,7 +145,7 @@ class ApiKey(Base):
 
 
 class Change(Base):
-    """How often a kind of thing has changed: a row for "items" and one for "keys", read by caches."""
+    """How often a kind of thing changed: a row each for "items", "keys" and "forgotten" (people), read by caches."""
 
     __tablename__ = "changes"
 

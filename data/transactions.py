@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from data.adbc import adbc_writing
-from data.engine import in_words
+from data.engine import in_time, in_words
 from data.gate import FileGate
 from data.lanes import Lane, SqliteLane
 from data.postgresql import PostgresLane
@@ -24,23 +24,37 @@ _WRITERS = 0x7265_6373_7973  # an arbitrary number that names a lock
 def writing(engine: Engine, *, alone: bool = False) -> Iterator[Connection]:
     """A write transaction: kept when the block ends, undone when it raises. Failures of the database are StoreErrors.
 
-    alone: on PostgreSQL, wait until no other writer is busy and keep new ones waiting (on SQLite it is always so).
+    alone: on PostgreSQL, wait until no other writer is busy and keep new ones waiting (on SQLite it is always so); it
+    may take as long as its questions do. Any other has the patience for one question, where there is patience at all.
     """
-    with in_words(engine), _turn(engine) as left, engine.connect().execution_options(writes=True) as connection:
-        if left is not None:
-            raw: Any = connection.connection.driver_connection
-            raw.execute(f"pragma busy_timeout = {int(left * 1000)}")
+    whole = nullcontext() if alone else in_time(engine)
+    with in_words(engine), whole, _turn(engine) as left, engine.connect().execution_options(writes=True) as connection:
+        if engine.dialect.name == "sqlite":
+            with _waiting(connection, left), connection.begin():
+                yield connection
+            return
         with connection.begin():
-            if engine.dialect.name == "postgresql":
-                lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-                connection.execute(text(f"select {lock}({_WRITERS})"))
+            lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+            connection.execute(text(f"select {lock}({_WRITERS})"))
             yield connection
 
 
-def _turn(engine: Engine) -> AbstractContextManager[float | None]:
+@contextmanager
+def _waiting(connection: Connection, seconds: float) -> Iterator[None]:
+    """Another wait for other processes than the usual one, on a connection to a SQLite file."""
+    raw: Any = connection.connection.driver_connection
+    (usual,) = raw.execute("pragma busy_timeout").fetchone()
+    raw.execute(f"pragma busy_timeout = {int(seconds * 1000)}")
+    try:
+        yield
+    finally:
+        raw.execute(f"pragma busy_timeout = {usual}")
+
+
+def _turn(engine: Engine) -> AbstractContextManager[float]:
     """This process's turn to write to a SQLite file, with the seconds left to wait for other processes."""
     if engine.dialect.name != "sqlite":
-        return nullcontext()
+        return nullcontext(0.0)
     gate = FileGate.of(Path(str(engine.url.database)))
     return gate.turn(engine.get_execution_options()["wait"])
 

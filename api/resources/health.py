@@ -65,10 +65,10 @@ def prometheus() -> Response:
 def _beat() -> Beat:
     pulse: Pulse | None = current_app.extensions.get(_PULSE)
     if pulse is None:
-        store = context().store
+        store, memory = context().store, context().memory
 
         def ask() -> str | None:
-            store.marks(None)  # what every answer asks first
+            memory.ask()  # what every answer asks first; and the memory learns that the database is there again
             return migrations.current(store.engine)
 
         pulse = current_app.extensions.setdefault(_PULSE, Pulse(ask))

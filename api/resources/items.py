@@ -82,6 +82,8 @@ def trending() -> dict[str, Any]:
     except StoreError:
         if not moment().stale:
             raise
+        trend = None
+    if trend is None:
         return {**popular(), "at": None}
     answer = service().ranked(trend.items, query(Filters).ask(), assortment())
     return {**as_json(answer, moment().stale), "at": iso(trend.at)}
@@ -123,9 +125,9 @@ def get_item(item: str) -> dict[str, Any]:
 @describes(shapes.Item, body=ItemBody, example={"title": "The Long Way Home", "categories": ["drama"]})
 def put_item(item: str) -> dict[str, Any]:
     """Make an item, or replace all that is known of it. hidden: true takes it out of the very next answer."""
-    record = body(ItemBody).record(path_id(item, "item"))
-    context().store.put_items([record])
-    return _shown(record)
+    record, store = body(ItemBody).record(path_id(item, "item")), context().store
+    store.put_items([record])
+    return _shown(store.item(item) or record)  # as it is stored; gone already: as it was put
 
 
 @blueprint.post("/items:batch")

@@ -11,13 +11,14 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
+import numpy as np
 import orjson
 from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import Refused
-from api.limits import MAX_BODY, MAX_DEPTH, MAX_ERRORS, MAX_KEYS, MAX_QUERY
+from api.limits import MAX_BODY, MAX_BODY_DEPTH, MAX_ERRORS, MAX_KEYS, MAX_QUERY
 from data.records import check_id, id_fault
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -80,16 +81,32 @@ def header_id(name: str) -> str | None:
 def parse_json(raw: bytes) -> Any:
     """JSON as the standard has it: no NaN, no number beyond a double or 64 bits, no lone surrogate, no key twice.
 
-    Raises Refused (400).
+    Raises Refused (400), before anything is made of it where it is nested too deep.
     """
+    if raw.count(b"[") + raw.count(b"{") > MAX_BODY_DEPTH and _depth(raw) > MAX_BODY_DEPTH:
+        raise Refused(400, "invalid-json", f"the body is nested deeper than {MAX_BODY_DEPTH} levels")
     try:
         value = orjson.loads(raw)
         json.loads(raw, object_pairs_hook=_no_duplicates, parse_int=_integer)
-    except RecursionError as error:
-        raise Refused(400, "invalid-json", f"the body is nested deeper than {MAX_DEPTH} levels") from error
     except (_Unusable, orjson.JSONDecodeError) as error:
         raise Refused(400, "invalid-json", f"the body is not valid JSON: {str(error)[:200]}") from error
     return value
+
+
+_STEPS = np.zeros(256, dtype=np.int8)
+_STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
+_NO_MARKS = bytes(set(range(256)) - set(b'[{]}"'))
+
+
+def _depth(raw: bytes) -> int:
+    """How deep the brackets of JSON are nested, those in strings left out; of other text, any number. A few ms for the
+    longest body."""
+    if b"\\" in raw:
+        raw = raw.replace(rb"\\", b"").replace(rb"\"", b"")
+    marks = np.frombuffer(raw.translate(None, _NO_MARKS).replace(b'""', b""), dtype=np.uint8)
+    steps = _STEPS[marks]
+    steps[np.logical_xor.accumulate(marks == ord('"'))] = 0  # from a quote to the next: a string
+    return int(steps.cumsum(dtype=np.int32).max(initial=0))
 
 
 def _pairs(raw: bytes) -> list[tuple[str, str]]:

@@ -130,9 +130,9 @@ def get_user(user: str) -> dict[str, Any]:
 @describes(shapes.User, body=UserBody, example={"attributes": {"country": "SE"}})
 def put_user(user: str) -> dict[str, Any]:
     """Make a user, or replace what is known of them; their history stays."""
-    record = body(UserBody).record(path_id(user, "user"))
-    context().store.put_users([record])
-    return _shown(record)
+    record, store = body(UserBody).record(path_id(user, "user")), context().store
+    store.put_users([record])
+    return _shown(store.user(user) or record)  # as it is stored; gone already: as it was put
 
 
 @blueprint.post("/users:batch")
@@ -150,7 +150,10 @@ def put_users() -> dict[str, int]:
 @describes(None, status=204, statuses={404: "No such user."})
 def forget(user: str) -> tuple[str, int]:
     """Remove a user and everything they did."""
-    if not context().store.forget(path_id(user, "user")):
+    here = context()
+    found = here.store.forget(path_id(user, "user"))
+    here.memory.forget(user)
+    if not found:
         raise _unknown(user)
     return "", 204
 

@@ -1,7 +1,8 @@
-"""Drill: PostgreSQL freezes, then is gone; lists keep coming and say that they are stale, and all mends by itself.
+"""Drill: PostgreSQL freezes, then is gone; lists keep coming and say that they are stale, and all mends by itself. Then
+it is slow, and feedback is stored or refused in time.
 
 The server reaches its database through a proxy of the drill's own. Frozen: connections stay open and no byte passes.
-Refused: connections are cut and no new one is taken.
+Refused: connections are cut and no new one is taken. Slow: whatever the database says comes late.
 """
 
 from __future__ import annotations
@@ -22,14 +23,18 @@ from benchmarks.serve.load import Connection, Reply, Request
 from benchmarks.serve.server import Server, serving
 from recsys.errors import RecsysError
 
-Mode = Literal["open", "frozen", "refused"]
+Mode = Literal["open", "frozen", "refused", "slow"]
 FAILS_SECONDS = 2.0  # for feedback to be refused
+LATE_SECONDS = 0.4  # each answer of a slow database; a write asks a dozen questions
 _MENDS_SECONDS = 30.0
 _EVERY = 0.1
 
 
 class Proxy:
-    """TCP from a port of its own to another, in a thread. ``set`` changes what it does to every connection."""
+    """TCP from a port of its own to another, in a thread. ``set`` changes what it does to every connection.
+
+    late: how often it held an answer back.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
@@ -37,7 +42,8 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
-        self.port = 0
+        self._slow = False
+        self.port = self.late = 0
 
     def start(self) -> None:
         self._thread.start()
@@ -62,6 +68,7 @@ class Proxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _set(self, mode: Mode) -> None:
+        self._slow = mode == "slow"
         if mode == "frozen":
             self._passing.clear()
         elif mode == "refused":
@@ -81,12 +88,15 @@ class Proxy:
         await self._passing.wait()
         theirs, to_them = await asyncio.open_connection(*self._target)
         self._writers |= {writer, to_them}
-        await asyncio.gather(self._pump(reader, to_them), self._pump(theirs, writer))
+        await asyncio.gather(self._pump(reader, to_them), self._pump(theirs, writer, answers=True))
         self._writers -= {writer, to_them}
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool = False) -> None:
         try:
             while data := await reader.read(2**16):
+                if answers and self._slow:
+                    self.late += 1
+                    await asyncio.sleep(LATE_SECONDS)
                 await self._passing.wait()
                 writer.write(data)
                 await writer.drain()
@@ -113,7 +123,7 @@ def drill(home: Home, *, seconds: float = 10.0, workers: int = 2) -> Found:
     """home: on PostgreSQL. seconds: how long each outage lasts. Adds to the home.
 
     By mode: "answers", "stale", "slowest" of lists, "feedback" [(status, seconds)], "ready" what /readyz said, "mended"
-    seconds until all was as before.
+    seconds until all was as before. Of "slow" only "feedback", "late" (answers held back) and "mended".
     """
     if not home.url.startswith("postgresql"):
         raise RecsysError("this drill needs a home on PostgreSQL", do="make_home(folder, shape, url)")
@@ -122,6 +132,7 @@ def drill(home: Home, *, seconds: float = 10.0, workers: int = 2) -> Found:
     with proxied(home) as (moved, proxy), serving(moved, workers) as server:
         for mode in ("frozen", "refused"):
             found[mode] = asyncio.run(_outage(server, proxy, mode, seconds, broken))
+        found["slow"] = asyncio.run(_slow(server, proxy, seconds, broken))
     return {**found, "broken": broken}
 
 
@@ -165,6 +176,29 @@ async def _outage(server: Server, proxy: Proxy, mode: Mode, seconds: float, brok
         "ready": sorted(map(str, ready)),
         "mended": mended,
     }
+
+
+async def _slow(server: Server, proxy: Proxy, seconds: float, broken: list[str]) -> Found:
+    connections = list((await server.each()).values())
+    users = [server.home.user(number) for number in range(5)]
+    before = proxy.late
+    await asyncio.to_thread(proxy.set, "slow")
+    feedback: list[tuple[int, float]] = []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        replies = [await _post(connection) for connection in connections]
+        feedback += [(reply.status, reply.seconds) for reply in replies]
+    late = proxy.late - before
+    await asyncio.to_thread(proxy.set, "open")
+    mended = await _mended(connections, users)
+    for connection in connections:
+        await connection.close()
+    slowest = max(took for _, took in feedback)
+    happened(late > len(feedback), f"slow: {late} answers of the database came late for {len(feedback)} requests")
+    holds(broken, {status for status, _ in feedback} <= {200, 503}, f"slow: feedback was answered {feedback[:4]}")
+    holds(broken, slowest <= FAILS_SECONDS, f"slow: feedback took {slowest:.1f} s")
+    holds(broken, mended is not None, f"slow: not mended {_MENDS_SECONDS:.0f} s after it")
+    return {"feedback": feedback, "late": late, "mended": mended}
 
 
 async def _mended(connections: list[Connection], users: list[str]) -> float | None:

@@ -150,7 +150,8 @@ def _mapped(path: Path) -> memoryview:
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
-        raise _damaged(path, f"it cannot be read ({error})") from error
+        why = getattr(error, "strerror", None) or "it cannot be mapped"
+        raise _damaged(path, f"it cannot be read ({why})") from error
 
 
 def _damaged(path: Path, cause: str) -> DamagedBundle:

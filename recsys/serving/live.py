@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from recsys.serving.bundle import ModelBundle
 from recsys.serving.registry import ModelRegistry, Release, Stamp, parts_of
 
 RETRY_SECONDS = 5.0
+
+logger = logging.getLogger("recsys.serving")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +123,9 @@ class LiveModels:
         except (NoModel, DamagedBundle) as error:
             if held is None:
                 raise
-            why = f"the newest release was refused: {error.what} ({error.where})"
+            why, before = f"the newest release was refused: {error.what}", self._refused
+            if before is None or before[:2] != (stamp, why):  # once, however often it is tried
+                logger.warning("%s (%s)", why, error.where)  # where: nobody's business but of who runs it
             self._refused = (stamp, why, time.monotonic() + RETRY_SECONDS)
             return held
         for bundle in bundles.values():

@@ -215,6 +215,67 @@ def test_a_flood_of_wrong_keys_is_limited_and_holds_up_nobody_with_a_right_one(k
     assert client.get("/v1/models").status_code == 401, "no key is no guess"
 
 
+def counted(store, monkeypatch):
+    """Whose marks are asked of the database from here on."""
+    asked, marks = [], store.marks
+    monkeypatch.setattr(store, "marks", lambda user=None: asked.append(user) or marks(user))
+    return asked
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_strangers_path_neither_reaches_the_database_nor_stays_in_memory(key_app, monkeypatch, watched):
+    client, store = key_app()
+    text, record = new_key("test", ["admin"])
+    store.put_key(record)
+    memory = client.application.extensions["recsys"].memory
+    if watched:
+        memory.watch()
+    assert client.get("/v1/models", headers={"X-API-Key": text}).status_code == 200
+    store.revoke_key(record.id)
+    assert client.get("/v1/models", headers={"X-API-Key": text}).status_code == 401
+    asked = counted(store, monkeypatch)
+    for number, sent in enumerate((text, f"rk_{record.id}_{'x' * 43}", new_key("guess", ["admin"])[0], "nonsense", "")):
+        for id_ in (f"u{number}", "x" * 20_000 + f"{number}", f"%00{number}"):
+            assert client.get(f"/v1/users/{id_}/recommendations", headers={"X-API-Key": sent}).status_code == 401
+    assert set(asked) == (set() if watched else {None})
+    assert set(memory._kept._held) == ({None} if watched else set())
+
+
+def test_a_caller_with_a_key_costs_one_question_about_the_user_of_the_path(key_app, monkeypatch, registry, make_bundle):
+    registry.publish([make_bundle(1.0)])
+    client, store = key_app()
+    headers, id_ = put(store, "read")
+    path = "/v1/users/u1/recommendations"
+    assert client.get(path, headers=headers).status_code == 200
+    asked = counted(store, monkeypatch)
+    for _ in range(3):
+        assert client.get(path, headers=headers).status_code == 200
+    assert asked == ["u1"] * 3
+    store.revoke_key(id_)
+    assert client.get(path, headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_path_that_no_store_can_hold_makes_no_answer_stale(
+    engine, host, key_app, seeded_home, registry, make_bundle, monkeypatch
+):
+    registry.publish([make_bundle(1.0)])
+    url = seeded_home(engine).application.extensions["recsys"].settings.url
+    client, store = key_app(database_url=url, host=host)
+    headers, _ = put(store, "admin")
+    here = client.application.extensions["recsys"]
+    path, asked = "/v1/users/{}/recommendations", counted(store, monkeypatch)
+    assert client.get(path.format("u1"), headers=headers).get_json()["stale"] is False
+    for sent, statuses in ((headers, {422}), ({"X-API-Key": new_key("guess", ["read"])[0]}, {401})):
+        for id_ in ("%00", "a%00b", "x" * 256, "%0a", "%c2%85"):
+            for way in (path, "/v1/users/{}/history", "/v1/users/{}"):
+                assert client.get(way.format(id_), headers=sent).status_code in statuses, (way, id_)
+                assert not here.memory.away
+            assert client.get(path.format("u1"), headers=headers).get_json()["stale"] is False
+    assert set(asked) == {None, "u1"}
+
+
 def test_a_caller_of_this_machine_without_a_key_is_not_limited(settings, registry):
     app = create_app(settings.model_copy(update={"rate_limit": 0.01, "rate_burst": 1}))
     assert {app.test_client().get("/v1/models").status_code for _ in range(50)} == {200}

@@ -1,6 +1,7 @@
 """The items in memory: whatever changed is seen by whoever asks under the new mark, at once."""
 
 import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
@@ -129,3 +130,100 @@ def test_items_from_before_changes_were_counted_are_known_and_hidden_ones_stay_h
         held = Assortments(store).current(store.marks().items)
     assert held.title("old") == "An old one"
     assert [article.id for article in held.articles if not article.shown] == ["secret"]
+
+
+class Slow(World):
+    """A database that answers questions about items only once it is let go. entered: it was asked one."""
+
+    def __init__(self):
+        super().__init__()
+        self.entered, self.free = threading.Event(), threading.Event()
+        self.free.set()
+
+    def items_changed(self, since):
+        found = super().items_changed(since)
+        self.entered.set()
+        assert self.free.wait(60)
+        return found
+
+
+def in_thread(work):
+    """What comes of it; a minute without an answer is a failure."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result(60)
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    monkeypatch.setattr("api.assortments.WAIT_SECONDS", 0.05)
+    world = Slow()
+    world.put("a")
+    yield world
+    world.free.set()
+
+
+def test_nobody_waits_long_for_a_database_that_does_not_answer_while_items_are_held(slow):
+    assortments = Assortments(slow)
+    first = assortments.current(1)
+    mark = slow.put("a", hidden=True)
+    slow.entered.clear()
+    slow.free.clear()
+    for _ in range(5):  # who asks, and who comes later
+        assert in_thread(lambda: assortments.current(mark)) is first
+    assert slow.entered.is_set()  # the fault fired
+    assert first.stamp < mark  # so the answer says that it is stale
+    assert slow.asked == ["items", "items"]  # the five asked one question
+    slow.free.set()
+    until(lambda: assortments.current(mark).stamp == mark)
+    assert not assortments.current(mark).find("a").shown
+
+
+def until(condition):
+    for _ in range(2_000):
+        if condition():
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError("it did not happen within 10 s")
+
+
+def test_a_list_says_that_it_is_stale_while_a_change_of_items_cannot_be_read(client, app, monkeypatch):
+    monkeypatch.setattr("api.assortments.WAIT_SECONDS", 0.05)
+    store, free, asked = app.extensions["recsys"].store, threading.Event(), []
+    assert client.get("/v1/users/u1/recommendations").get_json()["stale"] is False
+    read = store.items_changed
+    monkeypatch.setattr(store, "items_changed", lambda since: (asked.append(since), free.wait(60), read(since))[2])
+    client.put("/v1/items/b0", json={"hidden": True})
+    for _ in range(3):
+        answer = in_thread(lambda: client.get("/v1/users/u1/recommendations"))
+        assert (answer.status_code, answer.get_json()["stale"]) == (200, True)
+    assert len(asked) == 1  # the fault fired
+    free.set()
+    until(lambda: client.get("/v1/users/u1/recommendations").get_json()["stale"] is False)
+    assert "b0" not in client.get("/v1/users/nobody/recommendations?n=50").get_data(as_text=True)
+
+
+def test_a_read_that_began_before_a_change_is_not_taken_for_the_one_after_it(slow, monkeypatch):
+    monkeypatch.setattr("api.assortments.WAIT_SECONDS", 60.0)
+    assortments = Assortments(slow)
+    assortments.current(1)
+    earlier = slow.put("b")
+    slow.entered.clear()
+    slow.free.clear()
+    with ThreadPoolExecutor(2) as pool:
+        reading = pool.submit(assortments.current, earlier)
+        assert slow.entered.wait(60)
+        later = slow.put("c")
+        waiting = pool.submit(assortments.current, later)
+        slow.free.set()
+        assert reading.result(60).stamp >= earlier
+        assert waiting.result(60).find("c") is not None
+
+
+def test_what_nobody_expected_while_reading_is_raised_where_it_is_asked_for(world, monkeypatch):
+    assortments = Assortments(world)
+    assortments.current(2)
+    mark = world.put("c")
+    monkeypatch.setattr(world, "items_changed", lambda since: 1 // 0)
+    monkeypatch.setattr(threading, "excepthook", lambda told: None)
+    with pytest.raises(CancelledError):
+        assortments.current(mark)

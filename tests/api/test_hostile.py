@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from api.limits import MAX_BODY, MAX_QUERY
 from tests.api.hostile_bodies import ATTRIBUTES, GOOD_FEEDBACK, NO_FEEDBACK, NOT_JSON, event
+from tests.api.hostile_headers import HEADERS, ORIGINS
 from tests.api.hostile_urls import BAD_PERSONAL, BAD_QUERIES, IDS
 
 READERS = (
@@ -24,7 +25,7 @@ JSON = "application/json"
 
 
 def test_the_corpus_is_large():
-    corpora = (NOT_JSON, NO_FEEDBACK, GOOD_FEEDBACK, ATTRIBUTES, BAD_QUERIES, BAD_PERSONAL, IDS)
+    corpora = (NOT_JSON, NO_FEEDBACK, GOOD_FEEDBACK, ATTRIBUTES, BAD_QUERIES, BAD_PERSONAL, IDS, ORIGINS, HEADERS)
     assert sum(len(corpus) for corpus in corpora) >= 350
 
 
@@ -133,6 +134,31 @@ def test_an_item_is_kept_under_exactly_the_id_of_its_path_or_not_at_all(hostile,
     assert answer.get_json()["id"] == unquote(id_)
     assert hostile.get("/", environ_overrides=there).get_json()["title"] == "kept"
     assert hostile.delete("/", environ_overrides=there).status_code == 204
+
+
+@pytest.mark.parametrize("name", ORIGINS)
+def test_a_page_of_a_hostile_origin_changes_nothing(hostile, name):
+    store = hostile.application.extensions["recsys"].store
+    before = store.stats()
+    sent = {"HTTP_ORIGIN": ORIGINS[name]}
+    for method, path in (*READERS, ("DELETE", "/v1/users/u1"), ("DELETE", "/v1/items/a1")):
+        answer = hostile.open(path, method=method, json={}, environ_overrides=sent)
+        assert refused(answer, 403)["type"] == "urn:recsys:problem:origin-refused"
+    assert store.stats() == before
+    assert hostile.get(LISTS[0], environ_overrides=sent).status_code == 200
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_hostile_header_is_never_a_500(hostile, name):
+    header, value = HEADERS[name]
+    place = header.upper().replace("-", "_")
+    sent = {place if place.startswith("CONTENT_") else f"HTTP_{place}": value}
+    good = GOOD_FEEDBACK[next(iter(GOOD_FEEDBACK))]
+    for method, path in (("POST", "/v1/feedback"), ("GET", LISTS[0]), ("GET", "/livez"), ("OPTIONS", "/v1/feedback")):
+        answer = hostile.open(path, method=method, data=good, content_type=JSON, environ_overrides=sent)
+        assert answer.status_code < 500, (path, answer.get_data(as_text=True))
+        if answer.status_code >= 400:
+            assert answer.mimetype == "application/problem+json"
 
 
 def test_what_is_not_json_by_its_type_is_refused(hostile):

@@ -166,6 +166,28 @@ def test_a_revocation_counts_at_once_in_every_thread():
     assert ring.caller(text) is None
 
 
+def test_who_sends_a_key_that_is_not_known_is_asked_about_as_a_stranger():
+    (text, record), (later, more) = new_key("shop", ["read"]), new_key("later", ["read"])
+    keys, asked = Keys(record), []
+
+    def ask(who):
+        asked.append(who)
+        return keys.mark()
+
+    ring = KeyRing(keys.read, lambda: ask("caller"), lambda: ask("stranger"))
+    assert ring.caller(text).id == record.id  # nothing is known yet
+    assert ring.caller(text).id == record.id
+    assert ring.caller(later) is None
+    keys.put(more)
+    assert ring.caller(later).id == more.id
+    assert ring.caller(later).id == more.id
+    assert asked == ["stranger", "caller", "stranger", "stranger", "caller"]
+    keys.put(replace(record, revoked=1))
+    assert ring.caller(text) is None, "who was known a moment ago is not any more"
+    assert ring.caller(text) is None
+    assert asked[5:] == ["caller", "stranger"]
+
+
 def test_usable_wants_a_key_in_use_with_a_scope():
     _, record = new_key("shop", ["read"])
     assert usable([replace(record, revoked=1), record])

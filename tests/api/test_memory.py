@@ -1,5 +1,6 @@
 """What a worker remembers: never older than what the database last said, unless the database says nothing at all."""
 
+import sys
 import threading
 import time
 
@@ -132,6 +133,84 @@ def test_nothing_of_a_forgotten_user_stays(world):
     assert len(memory._histories) == 0
 
 
+def test_somebody_forgotten_elsewhere_does_not_come_back_while_the_database_is_away(world, index):
+    """The worker is asked something between the deletion and the outage, but nothing about them."""
+    memory = Memory(world, retry=0.0)
+    memory.watch()
+    world.add("other", "i1")
+    ask(memory, "u")
+    ask(memory, "other")
+    world.forget("u")
+    index.now = b"2"
+    ask(memory, "other")
+    world.fault = AWAY
+    index.now = b"3"
+    assert ask(memory, "u") == ([], True)
+    assert ask(memory, "other") == (["i1"], True)
+    assert "u" not in memory._kept._held
+
+
+def test_somebody_forgotten_elsewhere_and_asked_for_by_nobody_is_out_of_memory(world):
+    memory = Memory(world)
+    ask(memory, "u")
+    assert len(memory._histories) == 1
+    world.forget("u")
+    memory.marks()
+    assert len(memory._histories) == 0
+
+
+def test_somebody_who_is_gone_without_being_counted_is_out_of_memory_once_asked_for(world):
+    memory = Memory(world)
+    ask(memory, "u")
+    world.forget("u")
+    world.forgotten = 0
+    assert ask(memory, "u") == ([], False)
+    assert len(memory._histories) == 0
+
+
+def test_somebody_forgotten_here_is_out_of_memory_at_once(world, index):
+    memory = Memory(world, retry=0.0)
+    memory.watch()
+    ask(memory, "u")
+    world.forget("u")
+    memory.forget("u")
+    assert len(memory._histories) == len(memory._kept) == 0
+    world.fault = AWAY
+    index.now = b"2"
+    assert ask(memory, "u") == ([], True)
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+@pytest.mark.parametrize("what", ["marks", "history"])
+def test_somebody_forgotten_while_they_are_read_is_not_put_into_memory(world, index, what, where):
+    """One thread has read marks, or a history, and holds it; then they are forgotten; then it goes on."""
+    memory, happened = Memory(world), []
+    memory.watch()
+    world.add("other", "i1")
+    memory.marks("other")
+    index.now = b"2"
+    marks = memory.marks("u")[0] if what == "history" else None
+
+    def forgotten():
+        world.after = lambda: None
+        world.forget("u")
+        if where == "here":
+            memory.forget("u")
+        else:
+            index.now = b"3"
+            memory.marks("other")
+        happened.append(1)
+
+    world.after = forgotten
+    if what == "marks":
+        assert memory.marks("u")[0].user != NOBODY
+    else:
+        assert ids(memory.history("u", marks, False)[0]) == ["i1", "i2"]
+    assert happened
+    assert "u" not in memory._histories._held
+    assert "u" not in memory._kept._held
+
+
 def test_memory_is_bounded_by_events(world):
     memory = Memory(world, most_events=2_000)
     for number in range(200):
@@ -233,4 +312,55 @@ def test_what_failed_is_asked_again_though_nothing_was_committed(world, index):
     world.fault = AWAY
     assert ask(memory, "u") == (["i1", "i2"], True)
     world.fault = None
+    assert ask(memory, "u") == (["i1", "i2"], False)
+
+
+def test_marks_in_memory_are_bounded_by_bytes_however_long_the_ids_are(world, index):
+    memory = Memory(world, marks_bytes=100_000)
+    memory.watch()
+    for number in range(300):
+        memory.marks(f"{number}" + "x" * 10_000)
+        memory.marks(f"{number}" + "\U0001f600" * 10_000)
+    held = [user for user in memory._kept._held if user is not None]
+    assert sum(map(sys.getsizeof, held)) <= memory._kept.size <= 100_000
+    assert held, "something was kept at all"
+    for number in range(3_000):
+        memory.marks(f"{number}")
+    assert 30 < len(memory._kept) < 1_000
+
+
+def test_a_database_that_fails_when_a_history_is_read_is_not_asked_by_every_request(world, index):
+    """The marks are known without a question, the history is not."""
+    memory = Memory(world, retry=0.2)
+    memory.watch()
+    memory.marks("u")
+    world.fault = AWAY
+    world.asked.clear()
+    for _ in range(100):
+        assert ask(memory, "u") == ([], True)
+    assert 1 <= world.asked.count("history") <= 2
+    assert memory.away
+    world.fault = None
+    end = time.monotonic() + 10
+    while ask(memory, "u")[1]:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert ask(memory, "u") == (["i1", "i2"], False)
+    assert not memory.away
+
+
+def test_who_asks_the_database_itself_tells_the_memory_that_it_is_back(world, index):
+    memory = Memory(world, retry=60.0)
+    memory.watch()
+    memory.marks("u")
+    world.fault = AWAY
+    assert ask(memory, "u") == ([], True)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            memory.ask()
+    assert memory.away
+    world.fault = None
+    assert ask(memory, "u") == ([], True)
+    assert memory.ask() == Marks(0, 0, NOBODY)
+    assert not memory.away
     assert ask(memory, "u") == (["i1", "i2"], False)

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 import migrations
+from api.app import create_app
 from recsys.errors import StoreError
 
 
@@ -103,6 +104,57 @@ def test_without_its_database_it_answers_from_memory_and_says_so(client, lose):
     assert (ready.get_json()["status"], ready.get_json()["stale"]) == ("degraded", True)
     assert ready.get_json()["database"] == {"status": "unavailable", "fault": "StoreError"}
     assert "recsys_database_up 0.0" in client.get("/metrics").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_readiness_tells_of_a_database_that_is_back_though_nobody_asked_for_anything(client, app, monkeypatch, watched):
+    """What failed is a history; with a wal-index no marks are asked for again while nothing is committed."""
+    here = app.extensions["recsys"]
+    if watched:
+        here.memory.watch()
+    client.get("/v1/users/u9/recommendations")
+    read, away = here.store.history, []
+
+    def failing(user):
+        away.append(user)
+        raise StoreError("away")
+
+    monkeypatch.setattr(here.store, "history", failing)
+    assert client.get("/v1/users/u1/recommendations").get_json()["stale"] is True
+    assert away == ["u1"]
+    assert here.memory.away
+    monkeypatch.setattr(here.store, "history", read)
+    ready = client.get("/readyz").get_json()
+    assert (ready["status"], ready["stale"]) == ("ready", False)
+    assert client.get("/v1/users/u1/recommendations").get_json()["stale"] is False
+
+
+def test_readiness_does_not_answer_for_the_database_from_memory(client, app, monkeypatch):
+    here, asked = app.extensions["recsys"], []
+    here.memory.watch()
+    client.get("/v1/items/popular")
+    marks = here.store.marks
+    monkeypatch.setattr(here.store, "marks", lambda user=None: asked.append(user) or marks(user))
+    client.get("/v1/items/popular")
+    assert asked == [], "nothing was committed"
+    assert client.get("/readyz").get_json()["status"] == "ready"
+    assert asked == [None]
+
+
+@pytest.mark.parametrize("asked", ["/readyz", "/v1/items/popular", "/v1/users/nobody/recommendations"])
+def test_somebody_forgotten_by_one_worker_does_not_come_back_in_another_without_a_database(
+    client, settings, lose, asked
+):
+    other_app = create_app(settings)
+    other = other_app.test_client()
+    for _ in range(2):
+        assert other.get("/v1/users/u1/recommendations").get_json()["strategy"] == "personal"
+    assert client.delete("/v1/users/u1").status_code == 204
+    assert other.get(asked).status_code == 200  # not a word about them
+    other_app.extensions["recsys"].store.close()
+    lose()
+    after = other.get("/v1/users/u1/recommendations").get_json()
+    assert (after["stale"], after["strategy"]) == (True, "popular")
 
 
 def test_a_database_that_was_never_read_is_a_clean_503_and_not_ready(client, lose, settings):

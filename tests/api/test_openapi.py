@@ -1,6 +1,8 @@
 """The OpenAPI document: whole, valid, its examples good, and every answer as it says."""
 
 import json
+import re
+from urllib.parse import unquote_to_bytes
 
 import orjson
 import pytest
@@ -152,6 +154,30 @@ def test_examples_are_good(app, client, document, conforms):
         conforms(route.path, answer)
         if route.facts.body is not None:
             assert route.facts.example is not None
+
+
+def test_a_status_is_listed_where_it_can_be_answered(app, client, document, conforms):
+    """An id in a path may be no UTF-8 (400) or one that no store could hold (422); a version or a report is looked up,
+    and is not there."""
+    at_fault = {"%FF": "400", "a%00b": "422"}
+    ids = 0
+    for route in openapi.routes(app):
+        if not route.names:
+            continue
+        listed = document["paths"][route.path][route.method.lower()]["responses"]
+        for text, status in at_fault.items():
+            path = re.sub("{[a-z]+}", text, route.path)
+            there = {"PATH_INFO": unquote_to_bytes(path).decode("latin-1")}
+            body = route.facts.example if route.facts.body is not None else None
+            answer = client.open("/", method=route.method, json=body, environ_overrides=there)
+            if "user" in route.names or "item" in route.names:
+                ids += 1
+                assert str(answer.status_code) == status, (route.path, text)
+            else:
+                assert answer.status_code == 404, (route.path, text)
+                assert not {"400", "422"} & set(listed), route.path
+            conforms(route.path, answer)
+    assert ids >= 20
 
 
 PROBLEMS = [

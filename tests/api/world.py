@@ -16,10 +16,12 @@ class World:
         self.states: dict[str, tuple[int, ItemState]] = {}
         self.items_mark = 0
         self.changes = 0
+        self.forgotten = 0
         self.fault: StoreError | None = None
         self.index: object | None = None  # what `watch` gives
         self.asked: list[str] = []
         self.between = lambda: None  # runs after a history was asked for and before it is read
+        self.after = lambda: None  # runs after anything was read and before it is given
         self._lock = threading.Lock()
 
     def add(self, user: str, item: str) -> None:
@@ -29,7 +31,9 @@ class World:
             self.touched[user] = self.changes
 
     def forget(self, user: str) -> None:
-        del self.events[user], self.touched[user]
+        with self._lock:
+            del self.events[user], self.touched[user]
+            self.forgotten += 1
 
     def put(self, item: str, deleted: bool = False, **more: object) -> int:
         with self._lock:
@@ -42,12 +46,15 @@ class World:
 
     def marks(self, user: str | None = None) -> Marks:
         self._ask("marks")
-        return Marks(self.items_mark, 0, -1 if user is None else self.touched.get(user, -1))
+        marks = Marks(self.items_mark, 0, -1 if user is None else self.touched.get(user, -1), self.forgotten)
+        self.after()
+        return marks
 
     def history(self, user: str) -> Interactions:
         self._ask("history")
         self.between()
         items = list(self.events.get(user, []))
+        self.after()
         return Interactions.from_lists([user] * len(items), items)
 
     def items_changed(self, since: int) -> tuple[int, list[ItemState]]:

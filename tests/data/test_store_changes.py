@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from data.gate import FileGate
 from data.records import Batch, ItemRecord, ItemState, Marks, UserRecord
 from data.store import Store
 from data.transactions import BULK, writing
-from recsys.errors import SchemaMismatch, StoreError
+from recsys.errors import DataError, SchemaMismatch, StoreError
 from recsys.interactions import Interactions
 
 NOON = 1_700_000_000_000_000
@@ -102,6 +103,49 @@ def test_somebody_forgotten_who_comes_again_has_a_mark_never_seen(store: Store) 
     assert store.marks("a").user == -1
     store.add(events(("a", "x")))
     assert store.marks("a").user > before
+
+
+def test_everybody_forgotten_is_counted_once_whoever_deletes_them(store: Store) -> None:
+    store.add(events(("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")))
+    store.put_users([UserRecord("e")])
+    before = store.marks("b")
+    assert before.forgotten == 0
+    assert store.forget("a")
+    assert not store.forget("a")
+    assert not store.forget("nobody")
+    assert store.marks("b") == replace(before, forgotten=1)
+    assert store.forget("e")
+    assert store.marks().forgotten == 2
+    with store.engine.execution_options(writes=True).begin() as connection:  # by hand
+        connection.execute(text("delete from interactions"))
+        connection.execute(text("delete from users where external_id <> 'd'"))
+    assert store.marks().forgotten == 4
+    store.add(events(("a", "x"), ("d", "y")))
+    assert store.marks().forgotten == 4
+
+
+def test_a_deletion_that_is_undone_is_not_counted(store: Store) -> None:
+    store.put_users([UserRecord("a")])
+    with store.engine.execution_options(writes=True).connect() as connection, connection.begin() as undone:
+        assert connection.execute(text("delete from users")).rowcount == 1
+        undone.rollback()
+    assert store.marks("a").user > 0
+    assert store.marks().forgotten == 0
+
+
+def test_an_id_that_no_database_can_hold_is_not_a_database_that_is_away(postgresql_url: str) -> None:
+    with Store.open(postgresql_url, patience=5.0) as store:
+        before = store.marks("a")
+        (cursor,) = store._quick._idle
+        for use in (store.marks, store.history):
+            with pytest.raises(DataError, match="NUL"):
+                use("a\0b")
+            assert store._quick._idle == [cursor], "the connection is as good as before"
+        assert store.marks("a") == before
+        fresh = Store.open(postgresql_url)
+        with pytest.raises(DataError, match="NUL"):
+            fresh.marks("\0")
+        fresh.close()
 
 
 def test_items_that_changed_are_told_with_the_count_they_belong_to(store: Store) -> None:

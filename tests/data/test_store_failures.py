@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from data.adbc import AdbcLane
 from data.engine import SQLITE_PAGE
@@ -27,8 +27,8 @@ from data.gate import FileGate
 from data.lanes import SqliteLane
 from data.records import Batch, ItemRecord
 from data.store import Store
-from data.transactions import BULK, bulk_writing
-from recsys.errors import SchemaMismatch, SettingError, StoreError
+from data.transactions import BULK, bulk_writing, writing
+from recsys.errors import DataError, SchemaMismatch, SettingError, StoreError
 from recsys.interactions import Interactions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -255,6 +255,22 @@ def test_sqlite_is_opened_as_durable_as_promised(sqlite_url: str) -> None:
     with Store.open(sqlite_url) as store, store.engine.connect() as connection:
         found = {name: connection.exec_driver_sql(f"pragma {name}").scalar_one() for name in wanted}
     assert found == wanted
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_connection_waits_for_others_after_a_write_as_it_did_before(sqlite_url: str, fails: bool) -> None:
+    def busy_timeout(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("pragma busy_timeout").scalar_one())
+
+    with Store.open(sqlite_url, wait=3.0) as store:
+        with suppress(DataError), writing(store.engine) as connection:
+            used = connection.connection.driver_connection
+            assert busy_timeout(connection) < 3_000  # what is left of the wait: some of it is over
+            if fails:
+                raise DataError("made to fail")
+        with store.engine.connect() as connection:
+            assert connection.connection.driver_connection is used
+            assert busy_timeout(connection) == 3_000
 
 
 def test_a_write_that_starts_after_another_began_waits_its_turn(sqlite_url: str) -> None:

@@ -105,7 +105,6 @@ def test_an_empty_store_gives_empty_answers(store: Store) -> None:
     assert store.add(Interactions.empty()) == Added()
     assert store.stats().span is None
     assert store.marks().items == 0
-    assert store.popular_items(5) == []
 
 
 HOSTILE = {

@@ -27,11 +27,13 @@ PATIENCE = 0.7
 class Proxy:
     """Stands between client and server. Frozen, it takes connections and bytes and passes none on; stopped, it is gone.
 
-    held: how often it had something to pass on while it was frozen.
+    held: how often it had something to pass on while it was frozen. delay: seconds before it passes on what the server
+    says; late: how often it did.
     """
 
     def __init__(self, server: tuple[str, int]) -> None:
-        self.held = 0
+        self.held = self.late = 0
+        self.delay = 0.0
         self._server = server
         self._running = threading.Event()
         self._sockets: list[socket.socket] = []
@@ -64,12 +66,15 @@ class Proxy:
                 client, _ = listening.accept()
                 server = socket.create_connection(self._server)
                 self._sockets += [client, server]
-                for ends in ((client, server), (server, client)):
+                for ends in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pump, args=ends, daemon=True).start()
 
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
+                if answers and self.delay:
+                    self.late += 1
+                    time.sleep(self.delay)
                 self.held += not self._running.is_set()
                 self._running.wait()
                 target.sendall(data)
@@ -173,8 +178,54 @@ def test_a_write_that_was_given_up_half_way_leaves_nothing(address: str, proxy: 
         assert (given["added"], repeated) == (1, False)
 
 
+SLOW = 0.1  # seconds for each answer: far less than the patience, of which a write needs a dozen
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_write_to_a_slow_server_ends_in_time_all_in_all(address: str, proxy: Proxy, url: str, once: bool) -> None:
+    new = Interactions.from_lists(["u"], ["other"])
+    with Store.open(address, patience=PATIENCE) as store, Store.open(url) as direct:
+        store.add(ONE)
+        store.marks()
+        proxy.delay = SLOW
+        with pytest.raises(StoreError, match=f"all that was asked within {PATIENCE} s"):
+            store.add_once("key", "digest", new, asdict) if once else store.add(new)
+        assert 2 <= proxy.late <= 1 + PATIENCE / SLOW  # the fault fired: it answered, each time too late for a dozen
+        assert direct.stats().interactions == 1
+        assert store.marks().items == 1  # at once: it is slow, but there
+        proxy.delay = 0.0
+        assert store.add(new).added == 1
+
+
+def test_questions_outside_a_write_and_whoever_has_no_patience_may_take_longer(address: str, proxy: Proxy) -> None:
+    with Store.open(address, patience=PATIENCE) as store, Store.open(address) as other:
+        other.add(ONE)
+        store.marks()
+        proxy.delay = SLOW
+        assert other.add(Interactions.from_lists(["u"], ["other"])).added == 1
+        assert proxy.late > PATIENCE / SLOW  # the fault fired
+        for _ in range(3):
+            assert store.item("i") is not None
+
+
+def test_only_a_question_of_a_write_that_had_its_time_says_something_of_the_server(url: str) -> None:
+    patience = Patience(1.0)
+    with patience.within(0.0), pytest.raises(psycopg.OperationalError, match="all that was asked"):
+        _ = patience.limit
+    with patience.within(1.0):
+        assert 0.0 < patience.limit < 1.0
+        with patience.of(0.5), patience.within(600.0):
+            assert patience.limit == 0.5
+        assert "all that was asked" in str(patience.given_up(0.8))
+        patience.enter()
+        assert "no answer" in str(patience.given_up(0.99))
+    assert patience.limit == 1.0
+    with pytest.raises(psycopg.OperationalError, match="a moment ago"):
+        patience.enter()
+
+
 def test_a_lock_is_no_reason_to_give_the_server_up(address: str, url: str) -> None:
-    with Store.open(address, wait=60, patience=PATIENCE) as store, psycopg.connect(url) as other:
+    with Store.open(address, wait=60, patience=5 * PATIENCE) as store, psycopg.connect(url) as other:
         store.add(ONE)
         store.marks()
         other.execute("update users set created = 0 where external_id = 'u'")

@@ -1,0 +1,57 @@
+"""Hostile headers: (name, value), each with a name of its own."""
+
+from __future__ import annotations
+
+# Where a page comes from, of those that are not this server's own: whatever is sent, it may not change anything.
+ORIGINS = {
+    "open bracket": "http://[",
+    "brackets": "http://[]",
+    "close bracket": "http://]",
+    "half an address": "http://[::1",
+    "no address": "http://[x]",
+    "address of the future": "http://[v1.x]",
+    "text after an address": "http://[::1]x",
+    "unreadable port": "http://localhost:port",
+    "large port": "http://localhost:99999999999",
+    "empty": "",
+    "null": "null",
+    "no scheme": "localhost",
+    "only slashes": "//",
+    "user before": "http://localhost@evil.example",
+    "several": "http://localhost http://evil.example",
+    "no ASCII": "http://localhost\xbd",
+    "not UTF-8": "http://\xff",
+    "long": "http://" + "x" * 50_000,
+    "a list": "http://localhost, http://localhost",
+}
+# What this server reads of other headers; nothing here is a reason to fail.
+HEADERS = {
+    "host with a bracket": ("Host", "["),
+    "host with half an address": ("Host", "[::1"),
+    "host without a name": ("Host", ":80"),
+    "host that is not UTF-8": ("Host", "\xff"),
+    "long host": ("Host", "x" * 50_000),
+    "bearer without a key": ("Authorization", "Bearer"),
+    "bearer that is not UTF-8": ("Authorization", "Bearer \xff"),
+    "long bearer": ("Authorization", "Bearer " + "x" * 50_000),
+    "spaces": ("Authorization", "   "),
+    "basic that is no base64": ("Authorization", "Basic \xff\xff"),
+    "empty key": ("X-API-Key", ""),
+    "key that is not UTF-8": ("X-API-Key", "\xff"),
+    "request id that is not UTF-8": ("X-Request-ID", "\xff"),
+    "long request id": ("X-Request-ID", "x" * 50_000),
+    "negative length": ("Content-Length", "-1"),
+    "length that is no number": ("Content-Length", "x"),
+    "long length": ("Content-Length", "9" * 5000),
+    "type that is not UTF-8": ("Content-Type", "application/json; charset=\xff"),
+    "long type": ("Content-Type", "application/json;" + "a=b;" * 5000),
+    "empty idempotency key": ("Idempotency-Key", ""),
+    "long idempotency key": ("Idempotency-Key", "x" * 50_000),
+    "idempotency key that is not UTF-8": ("Idempotency-Key", "\xff"),
+    "range": ("Range", "bytes=-,x"),
+    "date": ("If-Modified-Since", "\xff"),
+    "accept": ("Accept", "*/*;q=x,," * 1000),
+    "cookie": ("Cookie", "\xff=;;=" * 1000),
+    "forwarded": ("X-Forwarded-For", "[" * 1000),
+    "asked method": ("Access-Control-Request-Method", "\xff"),
+}
