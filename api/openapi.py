@@ -37,6 +37,7 @@ PROBLEMS = {
     404: "There is no such thing.",
     409: "The same Idempotency-Key is being worked on, something is damaged, or another process is writing.",
     413: f"The body is larger than {MAX_BODY:,} bytes.",
+    414: "The address is longer than the server reads, 64 KB. It says no more than that.",
     415: "The body is not application/json, or it is compressed.",
     422: "The body, the Idempotency-Key or an id in the path is not valid; 'errors' points at each fault.",
     429: "Too many requests with this key; Retry-After says when to come back.",
@@ -169,6 +170,8 @@ def _usual(route: Route) -> Iterator[int]:
     yield 403
     if facts.query is not None or facts.body is not None or route.has_id:
         yield 400
+    if facts.query is not None or route.has_id:
+        yield 414
     if facts.body is not None:
         yield from (413, 415)
     if facts.body is not None or facts.headers or route.has_id:
@@ -190,6 +193,8 @@ def _answer(answer: Any, status: int, references: References) -> dict[str, Any]:
 
 
 def _problem(status: int, words: str = "") -> dict[str, Any]:
+    if status == 414:  # given by the server before the application is asked
+        return {"description": PROBLEMS[status]}
     schema = {"$ref": REF.format(model=shapes.Problem.__name__)}
     found: dict[str, Any] = {
         "description": words or PROBLEMS[status],

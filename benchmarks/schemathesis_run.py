@@ -39,6 +39,7 @@ hooks = {hooks}
 with-security-parameters = false
 allow-x00 = false
 [checks]
+negative_data_rejection.expected-statuses = ["4xx"]
 ignored_auth.enabled = false
 unsupported_method.enabled = false
 allow_header_conformance.enabled = false

@@ -44,14 +44,14 @@ def body(model: type[Model]) -> Model:
 def query(model: type[Model]) -> Model:
     """The query string as ``model``. A name given twice is refused unless the field is a list; lists are a,b,c.
 
-    Numbers are plain decimals, yes or no is true or false. Refused (400) for whatever is not valid.
+    Numbers are as in JSON, yes or no is true or false. Refused (400) for whatever is not valid.
     """
     kinds = _kinds(model)
     values: dict[str, Any] = {}
     for name, text in _pairs(request.query_string):
         kind = kinds.get(name)
         if kind is list:
-            values.setdefault(name, []).extend(part for part in text.split(",") if part)
+            values.setdefault(name, []).extend(text.split(",") if text else [])
         elif name in values:
             raise _unreadable("given twice", name)
         else:
@@ -157,7 +157,7 @@ def _yes_or_no(text: str) -> bool | str:
 # Text that does not read as its kind stays text, and the model says what it should have been.
 _READ: dict[type | None, Callable[[str], Any]] = {int: _whole, float: _number, bool: _yes_or_no}
 _INTEGER = re.compile("-?[0-9]{1,400}")
-_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?")
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 

@@ -95,8 +95,9 @@ def test_a_bad_wish_is_refused_and_the_parameter_is_named(hostile, query):
 
 def test_good_query_strings_are_read(hostile):
     for query in (
-        "", "n=5", "n=05", "n=500&offset=10000", "exclude=a1,b1&exclude=b2", "exclude=", "exclude=,", "n=%35",
+        "", "n=5", "n=05", "n=500&offset=10000", "exclude=a1,b1&exclude=b2", "exclude=", "n=%35", "diversity=1e-1",
         "include_seen=true", "include_seen=True", "include_seen=0", "model=als", "exclude=%C3%BC", "exclude=a+b",
+        "calibration=1.1754943508222875e-38",
     ):  # fmt: skip
         assert hostile.get(f"{LISTS[0]}?{query}").status_code == 200, query
     shown = hostile.get(f"{LISTS[0]}?exclude=a0,a2&exclude=b0&n=8").get_json()["items"]
