@@ -14,7 +14,7 @@ from api import shapes
 from api.auth import Policy, policy_of
 from api.describe import Facts, facts_of
 from api.limits import MAX_BODY
-from api.schemas import EXAMPLES, REF, WORDS, References, Schemas, header_text, schemas_of, text
+from api.schemas import EXAMPLES, LISTED, REF, WORDS, References, Schemas, header_text, schemas_of, text
 from data.records import MAX_ID
 from recsys import __version__
 from recsys.errors import SettingError
@@ -232,6 +232,7 @@ def _parameter(name: str, place: str, schema: dict[str, Any], required: bool = T
         found["description"] = words
     if schema.get("type") == "array":
         found |= {"style": "form", "explode": False}
+        schema["items"] = {**schema["items"], "pattern": LISTED}
     return found
 
 

@@ -17,6 +17,7 @@ References = Mapping[tuple[Any, JsonSchemaMode], JsonSchemaValue]
 REF = "#/components/schemas/{model}"
 # As data.records has it. $(?!\n): some engines let $ match before a last line break.
 PRINTABLE = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$(?!\\n)"
+LISTED = PRINTABLE.replace("[^", "[^,")  # within a list of a query string, which is cut at commas
 VISIBLE = "^[!-~]*$(?!\\n)"  # what every client can put into a header
 
 # What a name means, wherever a request has it; a field's own description goes before.

@@ -263,3 +263,15 @@ def test_a_body_and_an_answer_of_one_name_are_refused(app):
     app.register_blueprint(twice)
     with pytest.raises(SettingError, match="Item"):
         openapi.document(app)
+
+
+def test_what_stands_in_a_list_of_a_query_string_holds_no_comma(document):
+    lists = [
+        parameter["schema"]["items"]["pattern"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["schema"].get("type") == "array"
+    ]
+    assert len(lists) > 5
+    assert all(re.search(pattern, "a") and not re.search(pattern, "a,b") for pattern in lists)
