@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
-from math import inf
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
+from api import work
 from recsys.errors import SchemaMismatch, StoreError
 from recsys.interactions import NO_TIME
 from recsys.serving.assortment import Article, Assortment
@@ -19,10 +16,7 @@ if TYPE_CHECKING:
     from data.records import ItemState
     from data.store import Store
 
-T = TypeVar("T")
-
 RETRY_SECONDS = 1.0
-WAIT_SECONDS = 0.8  # for what changed, while there is something to answer with
 
 
 class Assortments:
@@ -31,7 +25,7 @@ class Assortments:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._held: Assortment | None = None
-        self._reading: Work[Assortment] | None = None  # the one under way, or the last one
+        self._reading: work.Work[Assortment] | None = None  # the one under way, or the last one
         self._ask_at = 0.0  # when a database that failed is asked again
         self._turn = threading.Lock()  # never held while the database is asked
 
@@ -42,7 +36,7 @@ class Assortments:
 
     def current(self, mark: int) -> Assortment:
         """The items as they are under a mark of the store's items, or later. What changed is read once, in a thread
-        beside the requests, and those that need it wait for that; once anything is held, for WAIT_SECONDS at most.
+        beside the requests, and those that need it wait for that; once anything is held, for work.WAIT_SECONDS at most.
 
         While the database cannot be used or takes longer: those last read, whose stamp is then lower than the mark.
         Raises StoreError when they never were, SchemaMismatch always.
@@ -50,7 +44,7 @@ class Assortments:
         held = self._held
         if held is not None and held.stamp == mark:
             return held
-        end = time.monotonic() + WAIT_SECONDS
+        end = time.monotonic() + work.WAIT_SECONDS
         while True:
             with self._turn:
                 reading = self._reading
@@ -59,7 +53,7 @@ class Assortments:
                 if held is not None and (held.stamp == mark or time.monotonic() < self._ask_at):
                     return held
                 if reading is None or begins:
-                    reading = self._reading = Work.begun(partial(self._read, held), "items")
+                    reading = self._reading = work.Work.begun(partial(self._read, held), "items")
             try:
                 found = reading.coming.result() if held is None else reading.result(end)
             except SchemaMismatch:
@@ -90,34 +84,6 @@ class Assortments:
             # The count went back: this is another database, or an older one put back in its place.
         stamp, states = self._store.items_changed(-1)  # 0: from before changes were counted
         return Assortment().changed(map(_article, states), stamp)
-
-
-@dataclass(frozen=True, slots=True)
-class Work(Generic[T]):
-    """Work in a thread of its own, for whoever may need what comes of it. until: nobody waits for it any longer."""
-
-    coming: Future[T]
-    until: float
-
-    @classmethod
-    def begun(cls, work: Callable[[], T], name: str) -> Work[T]:
-        """A StoreError comes of it like anything else; any other exception cancels it, and the thread tells of it."""
-        coming: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                coming.set_result(work())
-            except StoreError as error:
-                coming.set_exception(error)
-            finally:
-                coming.cancel()  # changes nothing where it has ended
-
-        threading.Thread(target=run, name=name, daemon=True).start()
-        return cls(coming, time.monotonic() + WAIT_SECONDS)
-
-    def result(self, end: float = inf) -> T:
-        """TimeoutError when it takes longer than until then, or than WAIT_SECONDS since it began."""
-        return self.coming.result(max(0.0, min(end, self.until) - time.monotonic()))
 
 
 def _article(state: ItemState) -> Article:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.assortments import Work
+from api.work import Work
 from data.changes import now
 from recsys.errors import StoreError
 from recsys.interactions import MICROSECONDS_PER_DAY

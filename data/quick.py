@@ -14,9 +14,8 @@ from data.records import Marks
 from recsys.errors import DataError
 from recsys.interactions import NO_TIME, Encoded, Interactions
 
-PATIENCE_SECONDS = (
-    0.5  # at most, where the engine has patience at all: these are questions of a fraction of a millisecond
-)
+# At most, where the engine has patience at all: these are questions of a fraction of a millisecond.
+PATIENCE_SECONDS = 0.5
 
 
 class QuickReads:

@@ -66,9 +66,8 @@ def by_content(
     cosine = np.minimum(cosine, 1).astype(np.float32)
     alike = cosine > 0
     some, cosine = some[alike], cosine[alike]
-    bits = cosine.view(np.int32).astype(
-        np.int64
-    )  # of positive floats: in the same order, and one sort does for both keys
+    # Bits of positive floats are in the same order as they are, so that one sort does for both keys.
+    bits = cosine.view(np.int32).astype(np.int64)
     order = np.argsort(table.rank[some] - (bits << 32))
     return some[order].astype(np.int32), cosine[order]
 

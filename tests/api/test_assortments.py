@@ -155,7 +155,7 @@ def in_thread(work):
 
 @pytest.fixture
 def slow(monkeypatch):
-    monkeypatch.setattr("api.assortments.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("api.work.WAIT_SECONDS", 0.05)
     world = Slow()
     world.put("a")
     yield world
@@ -187,7 +187,7 @@ def until(condition):
 
 
 def test_a_list_says_that_it_is_stale_while_a_change_of_items_cannot_be_read(client, app, monkeypatch):
-    monkeypatch.setattr("api.assortments.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("api.work.WAIT_SECONDS", 0.05)
     store, free, asked = app.extensions["recsys"].store, threading.Event(), []
     assert client.get("/v1/users/u1/recommendations").get_json()["stale"] is False
     read = store.items_changed
@@ -203,7 +203,7 @@ def test_a_list_says_that_it_is_stale_while_a_change_of_items_cannot_be_read(cli
 
 
 def test_a_read_that_began_before_a_change_is_not_taken_for_the_one_after_it(slow, monkeypatch):
-    monkeypatch.setattr("api.assortments.WAIT_SECONDS", 60.0)
+    monkeypatch.setattr("api.work.WAIT_SECONDS", 60.0)
     assortments = Assortments(slow)
     assortments.current(1)
     earlier = slow.put("b")

@@ -29,7 +29,7 @@ class Counting:
 
 @pytest.fixture
 def store(monkeypatch):
-    monkeypatch.setattr("api.assortments.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("api.work.WAIT_SECONDS", 0.05)
     found = Counting()
     yield found
     found.free.set()
@@ -77,7 +77,7 @@ def test_an_old_list_is_given_while_a_new_one_is_made(store, monkeypatch):
 
 def test_a_list_that_cannot_be_counted_is_an_error_only_while_there_is_none(store, monkeypatch):
     trends = Trends(store, 7.0)
-    monkeypatch.setattr("api.assortments.WAIT_SECONDS", 60.0)
+    monkeypatch.setattr("api.work.WAIT_SECONDS", 60.0)
     store.free.set()
     store.fault = StoreError("away")
     with pytest.raises(StoreError, match="away"):
