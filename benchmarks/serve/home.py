@@ -109,9 +109,8 @@ def make_home(folder: Path, shape: Shape = Shape(), url: str = "") -> Home:
     settings = Settings(home=folder, database_url=url)
     popularity = _fill(settings.url, shape)
     registry = ModelRegistry(settings.registry_folder)
-    first, _ = registry.publish(
-        [autoencoder_bundle(popularity, shape, 1), als_bundle(popularity, shape)], default="autoencoder"
-    )
+    both = [autoencoder_bundle(popularity, shape, 1), als_bundle(popularity, shape)]
+    first, _ = registry.publish(both, default="autoencoder")
     (second,) = registry.add([autoencoder_bundle(popularity, shape, 2)])
     _write(note, shape, first, second)
     return Home(folder, shape, (first, second), url)

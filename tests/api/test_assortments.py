@@ -13,6 +13,7 @@ from data.transactions import writing
 from recsys.errors import SchemaMismatch, StoreError
 from recsys.interactions import NO_TIME
 from tests.api.world import World
+from tests.threads import together, until
 
 
 @pytest.fixture
@@ -104,11 +105,7 @@ def test_one_thread_reads_and_all_see_the_change(world):
             if article is None or article.shown:
                 missed.append(turn)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(work, 8)
     assert not missed
     assert world.asked.count("items") == 51
 
@@ -176,14 +173,6 @@ def test_nobody_waits_long_for_a_database_that_does_not_answer_while_items_are_h
     slow.free.set()
     until(lambda: assortments.current(mark).stamp == mark)
     assert not assortments.current(mark).find("a").shown
-
-
-def until(condition):
-    for _ in range(2_000):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("it did not happen within 10 s")
 
 
 def test_a_list_says_that_it_is_stale_while_a_change_of_items_cannot_be_read(client, app, monkeypatch):

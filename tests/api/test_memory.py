@@ -1,7 +1,6 @@
 """What a worker remembers: never older than what the database last said, unless the database says nothing at all."""
 
 import sys
-import threading
 import time
 
 import pytest
@@ -10,6 +9,7 @@ from api.memory import NOBODY, Memory
 from data.records import Marks
 from recsys.errors import SchemaMismatch, StoreError
 from tests.api.world import World
+from tests.threads import together
 
 AWAY = StoreError("the database cannot be reached")
 
@@ -234,11 +234,7 @@ def test_every_event_is_in_the_next_answer_while_many_threads_read_and_write(wor
             if item not in ask(memory, f"shared{turn % 3}")[0]:
                 missed.append(item)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(work, 6)
     assert not missed
     assert world.asked.count("history") > 100
 

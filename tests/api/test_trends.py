@@ -8,6 +8,7 @@ import pytest
 
 from api.trends import Trends
 from recsys.errors import StoreError
+from tests.threads import until
 
 
 class Counting:
@@ -33,14 +34,6 @@ def store(monkeypatch):
     found = Counting()
     yield found
     found.free.set()
-
-
-def until(condition):
-    for _ in range(2_000):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("it did not happen within 10 s")
 
 
 def test_nobody_waits_long_for_the_first_list(store):

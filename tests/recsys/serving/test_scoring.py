@@ -14,6 +14,7 @@ from recsys.models import MODELS, config_of, create
 from recsys.recommender import FitOptions
 from recsys.serving.bundle import ModelBundle
 from recsys.serving.scoring import BatchedScorer
+from tests.threads import until
 
 N_ITEMS = 700  # more than one block of columns
 PARTS = [
@@ -117,14 +118,6 @@ def ask(scorer, model, values, begun=None):
     for asker in askers:
         asker.start()
     return askers
-
-
-def until(condition):
-    for _ in range(2_000):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("it did not happen within 10 s")
 
 
 def waiting(scorer, model):

@@ -18,6 +18,7 @@ from recsys.models import create
 from recsys.serving.bundle import ModelBundle
 from recsys.serving.live import LiveModels
 from recsys.serving.registry import ModelRegistry
+from tests.threads import until
 
 N_ITEMS, WIDTH, RANK, NEAR = 20_000, 600, 60, 40
 PRIVATE_MB = 16  # what a second process may add; the tables are 104 MB
@@ -165,14 +166,6 @@ def watched(registry):
     models.watch(0.005)
     yield models
     models.stop()
-
-
-def until(condition) -> None:
-    for _ in range(2_000):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("it did not happen within 10 s")
 
 
 def test_a_watched_release_is_loaded_in_the_background(registry, watched, make_als, monkeypatch):
