@@ -72,3 +72,11 @@ class AlreadyRunning(RecsysError):
     """Another process holds the lock for this work."""
 
     exit_status = 75
+
+
+class Forgotten(RecsysError):
+    """A model version learnt from somebody who has been forgotten since: it does not go live, or not again."""
+
+
+class Fenced(RecsysError):
+    """Whoever wants to publish was taken for dead, and another has taken over since."""
