@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from api import limits
+from api.sections import NightlySettings
 from api.settings import Settings
 from data import records
 
@@ -22,10 +23,11 @@ PACKAGES = ("recsys", "data", "migrations", "api", "benchmarks")
 
 def settings_table() -> str:
     rows = ["| setting | variable | default | what it is |", "|---|---|---|---|"]
-    for name, field in Settings.model_fields.items():
+    nested = [(f"nightly.{name}", field) for name, field in NightlySettings.model_fields.items()]
+    for name, field in [*((n, f) for n, f in Settings.model_fields.items() if n != "nightly"), *nested]:
         default = "" if field.default is PydanticUndefined else field.default
         shown = f"`{default}`" if default not in ("", None, {}, ()) else "none" if default is None else ""
-        variable = f"RECSYS_{name.upper()}" + ("__NAME__FIELD" if name in ("events", "models", "presets") else "")
+        variable = f"RECSYS_{name.upper().replace('.', '__')}" + ("__NAME__FIELD" if name in ("events", "models", "presets") else "")
         rows.append(f"| `{name}` | `{variable}` | {shown} | {field.description} |")
     return "\n".join(rows)
 

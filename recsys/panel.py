@@ -14,7 +14,6 @@ SHARE = 0.1
 FEWEST_PEOPLE = 200  # of all people: below, a tenth of them could not tell anything from anything
 MOST_PEOPLE = 5_000
 _SALT = b"recsys panel 1 "
-_STEPS = 2**64
 
 
 def share_for(n_users: int, share: float = SHARE) -> float:
@@ -31,6 +30,16 @@ def share_for(n_users: int, share: float = SHARE) -> float:
 
 def on_panel(ids: Iterable[str], share: float) -> np.ndarray:
     """(k,) bool: who is kept apart. By the id alone; whoever is at a share is at every larger one."""
-    bound = int(share * _STEPS)
+    return halvings(ids, share) >= 0
+
+
+def halvings(ids: Iterable[str], share: float) -> np.ndarray:
+    """(k,) int8: how often a share can be halved with this person still on the panel; -1: not on it at all.
+
+    It tells nobody's id, and says of somebody without one whether they are on the panel of another version.
+    """
     found = (hashlib.blake2b(_SALT + id_.encode("utf-8", "replace"), digest_size=8).digest() for id_ in ids)
-    return np.fromiter((int.from_bytes(digest) < bound for digest in found), dtype=bool)
+    place = np.fromiter((int.from_bytes(digest) + 1 for digest in found), dtype=np.float64) / 2.0**64
+    if share <= 0:
+        return np.full(len(place), -1, dtype=np.int8)
+    return np.clip(np.floor(np.log2(share / place)), -1, 100).astype(np.int8)

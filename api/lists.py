@@ -1,0 +1,53 @@
+"""Lists: the top-N of every active person, made by what is live and kept in the store for whoever reads it there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from api.assortments import Assortments
+from data.store import Store
+from recsys.churn import Churn, ChurnCounter
+from recsys.interactions import MICROSECONDS_PER_DAY
+from recsys.serving.ask import Ask
+from recsys.serving.service import RecommendationService
+
+AT_ONCE = 500  # people: so long a write holds up nobody's feedback
+
+
+def make_lists(
+    store: Store, service: RecommendationService, n: int, until: int | None, days: float, beat: Callable[[], None]
+) -> dict[str, Any]:
+    """Replace the lists of those who did something in the ``days`` before ``until`` (microseconds; None: of all).
+
+    The same rules as for an answer over HTTP. Returns people, model, version and the churn against the lists before.
+    Lists of those who are no longer active are removed.
+    """
+    since = None if until is None else until - int(days * MICROSECONDS_PER_DAY)
+    assortment = Assortments(store).current(store.marks().items)
+    churn, people, after = ChurnCounter(n), 0, None
+    model, version = "", ""
+    while users := store.active_users(since, after, AT_ONCE):
+        after = users[-1]
+        histories = [(user, store.history(user)) for user in users]
+        answers = service.recommend_many(histories, Ask(n), assortment)
+        model, version = answers[0].model_name, answers[0].model_version
+        before = store.lists(model, users)
+        rows = []
+        for user, answer in zip(users, answers, strict=True):
+            rows.append((user, [(row.item, row.score) for row in answer.items]))
+            if user in before:
+                churn.add([item for item, _ in before[user][1]], [row.item for row in answer.items])
+        people += store.put_lists(model, version, rows)
+        beat()
+    if version:
+        store.drop_lists(model, version)
+    return {"people": people, "n": n, "model": model, "version": version, "churn": _told(churn.result())}
+
+
+def _told(churn: Churn) -> dict[str, Any]:
+    """Plain values, and the same in a sentence."""
+    if churn.kept is None or churn.unchanged is None or churn.other is None:
+        return {**churn.as_dict(), "text": "nobody had a list before"}
+    text = f"{churn.kept:.0%} of the places kept of {churn.users:,} people's lists before; {churn.unchanged:.0%} of the"
+    return {**churn.as_dict(), "text": f"{text} lists are as they were, {churn.other:.0%} are all new"}

@@ -1,0 +1,1 @@
+"""The night: retrain, judge, publish, without ever making it worse."""

@@ -1,0 +1,92 @@
+"""The bench: one candidate called before the judge, with whatever else decides beside its figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from recsys.errors import DamagedBundle, NoModel
+from recsys.gate.judge import judge
+from recsys.gate.trial import Trial
+from recsys.gate.verdict import Verdict, refused
+
+if TYPE_CHECKING:
+    from recsys.night.line import Line
+    from recsys.night.material import Material
+    from recsys.serving.bundle import ModelBundle
+
+SAME = "It is, byte for byte, what is live: there was nothing new to learn from."
+_FLATTERED = (
+    "The live version learnt from the people it is judged by, which flatters it; one made by `recsys train --publish`"
+    " did not."
+)
+
+
+def judged(
+    line: Line, version: str, champion: str | None, material: Material, level: float
+) -> tuple[Verdict, str | None]:
+    """The verdict on a version, and the anchor that holds from now on (see `recsys.gate.judge`)."""
+    anchor = _anchor(line, champion)
+    verdict = _held(line, _verdict(line, version, champion, anchor, material, level))
+    if verdict.decision == "promote" and (champion is None or verdict.better_than_anchor):
+        anchor = version
+    return verdict, anchor
+
+
+def _verdict(
+    line: Line, version: str, champion: str | None, anchor: str | None, material: Material, level: float
+) -> Verdict:
+    if version == champion:
+        return Verdict("keep", SAME, level=0.0)
+    if version[-12:] in line.registry.rolled_back():
+        return refused("a person rolled back from this very model")
+    try:
+        challenger = line.candidates.load(version)
+    except DamagedBundle as error:
+        return refused(f"it cannot be loaded: {error.what}")
+    live = _loaded(line, champion)
+    share = material.share if live is None else min(material.share, float(live.card.get("panel", 0.0)))
+    panel = material.judges(share) or material.panel
+    if panel is None:
+        return refused("there are too few people to keep some apart and judge by them")
+    verdict = judge(
+        challenger,
+        live,
+        Trial.of(material.learnt, panel, line.plan.seed),
+        line.plan.rules,
+        level=level,
+        seed=line.plan.seed,
+        anchor=_loaded(line, anchor) if anchor != champion else None,
+        expected={"sha256": material.sha256, "until": material.until},
+    )
+    if live is not None and share <= 0:
+        return replace(verdict, reason=f"{verdict.reason} {_FLATTERED}")
+    return verdict
+
+
+def _held(line: Line, verdict: Verdict) -> Verdict:
+    """What a person's rollback makes of a promotion."""
+    hold = line.registry.hold()
+    if hold is None or verdict.decision != "promote":
+        return verdict
+    why = f"A person rolled back on {hold.since}: nothing goes live by itself until `recsys models resume`."
+    return replace(verdict, decision="keep", reason=f"{why} On its own merits: promote. {verdict.reason}")
+
+
+def _anchor(line: Line, champion: str | None) -> str | None:
+    """The version from which the present run of "not worse" started; the champion itself where that is not known."""
+    if champion is None:
+        return None
+    told = (line.registry.verdict(champion) or {}).get("anchor")
+    return told if told in line.registry.versions() else champion
+
+
+def _loaded(line: Line, version: str | None) -> ModelBundle | None:
+    """A version to compare with; None where there is none, or none that can be read."""
+    if version is None:
+        return None
+    try:
+        return line.registry.load(version)
+    except (DamagedBundle, NoModel) as error:
+        line.tell(f"warning: {version} cannot be compared with: {error.what}")
+        return None
