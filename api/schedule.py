@@ -1,4 +1,4 @@
-"""The embedded clock: one night a day at one time, run by the process that started the server, in a process of its own."""
+"""The embedded clock: one night a day, started by the process that started the server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from recsys.errors import SettingError
 
@@ -17,11 +18,16 @@ STOP_SECONDS = 20
 
 
 def clock_time(text: str) -> tuple[int, int]:
-    """"03:00" -> (3, 0). SettingError for what is no time of day."""
+    """ "03:00" -> (3, 0). SettingError for what is no time of day."""
     found = re.fullmatch(r"(\d{1,2}):(\d{2})", text.strip())
     if found is None or int(found[1]) > 23 or int(found[2]) > 59:
         raise SettingError(f"{text[:20]!r} is not a time of day", where="--nightly", do="write it as 03:00")
     return int(found[1]), int(found[2])
+
+
+def _trigger(at: str) -> dict[str, Any]:
+    hour, minute = clock_time(at)
+    return {"trigger": "cron", "hour": hour, "minute": minute}
 
 
 @contextmanager
@@ -33,7 +39,6 @@ def nightly(at: str, environ: Mapping[str, str]) -> Iterator[None]:
     """
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    hour, minute = clock_time(at)
     running: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
@@ -45,7 +50,7 @@ def nightly(at: str, environ: Mapping[str, str]) -> Iterator[None]:
         logger.log(logging.WARNING if status == 0 else logging.ERROR, "the night ended with status %d", status)
 
     scheduler = BackgroundScheduler(job_defaults={"misfire_grace_time": LATE_SECONDS, "coalesce": True})
-    scheduler.add_job(start, "cron", hour=hour, minute=minute, max_instances=1, id="nightly")
+    scheduler.add_job(start, max_instances=1, id="nightly", **_trigger(at))
     scheduler.start()
     try:
         yield

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from api import logs, runtime
+from api import logs, runtime, schedule
 from api.app import create_app
 from api.auth import require_safe_host
 from api.context import EXTENSION, Context
@@ -40,8 +41,10 @@ CONNECTIONS = 4096  # of a worker, idle ones too: granian's own 512 are soon hel
 logger = logging.getLogger("recsys.server")
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, nightly: str | None = None) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first. Prints the address once it is listening.
+
+    nightly: a local time of day, "03:00", at which to run a night, in a process beside those that serve.
 
     Raises SettingError for an address that other machines can reach while no key grants anything, and in debug mode;
     StoreError when there is no database to serve from; RecsysError when the port is taken.
@@ -51,6 +54,7 @@ def serve(settings: Settings) -> None:
     port = claim_port(settings.host, settings.port)
     # The finished settings travel in one variable, so that all workers hold the same.
     os.environ.update(settings.model_copy(update={"port": port}).to_environ())
+    nights_environ = dict(os.environ)  # without what follows: a night uses as many threads as there are cores
     # Fresh interpreters, not forks: a fork of a process that trained would inherit the dead locks of torch's threads.
     multiprocessing.set_start_method("spawn", force=True)
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -76,7 +80,7 @@ def serve(settings: Settings) -> None:
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     line = f"serving on http://{shown}:{port}/ with {settings.workers} processes (stop with Ctrl-C)"
     threading.Thread(target=_announce, args=(settings.host, port, line), daemon=True).start()
-    with runtime.runtime_folder():
+    with runtime.runtime_folder(), schedule.nightly(nightly, nights_environ) if nightly else nullcontext():
         server.serve()
 
 

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
+from api.sections import EventSettings, NightlySettings
 from recsys.errors import SettingError
 from recsys.feedback import RULES, EventRule, FeedbackWeights
 from recsys.serving.rules import Preset
@@ -24,19 +22,6 @@ RESOLVED = "RECSYS_RESOLVED"  # one variable that hands the finished settings to
 CONFIG = "RECSYS_CONFIG"
 RUNTIME = "RECSYS_RUNTIME"  # the folder that the processes of one server share while it runs
 DEFAULT_FILE = "recsys.toml"
-
-
-class EventSettings(BaseModel):
-    """[events.NAME]: fields of `EventRule` to set for one event type; the rest stays as it is by default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    weight: float | None = Field(None, ge=0, allow_inf_nan=False)
-    transform: Literal["count", "threshold", "linear", "log1p"] | None = None
-    at: float | None = Field(None, allow_inf_nan=False)
-    combine: Literal["last", "sum", "max"] | None = None
-    dislike: bool | None = None
-    dislike_below: float | None = Field(None, allow_inf_nan=False)
 
 
 class Settings(BaseModel):
@@ -69,6 +54,13 @@ class Settings(BaseModel):
     cors_origins: tuple[str, ...] = Field((), description="origins whose pages may call the API; a,b in a variable")
     log_requests: bool = Field(True, description="a line on standard error for every request")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="of these lines; auto: text on a terminal")
+    log_users: Literal["pseudonym", "plain", "none"] = Field(
+        "pseudonym", description="how these lines name users; `recsys config pseudonym USER` finds somebody's"
+    )
+    panel_share: float = Field(
+        0.1, ge=0, le=0.5, description="share of the people no version learns from, so that all can be judged by them"
+    )
+    nightly: NightlySettings = Field(default_factory=NightlySettings, description="the night")
     presets: dict[str, dict[str, Any]] = Field({}, description="named rules for lists: pin, boost, share, ...")
     events: dict[str, EventSettings] = Field({}, description="what an event type is worth")
     models: dict[str, dict[str, Any]] = Field({}, description="configuration of a model, as in train --set")
@@ -79,6 +71,9 @@ class Settings(BaseModel):
     @classmethod
     def _readable_url(cls, value: str) -> str:
         if value:
+            from sqlalchemy.engine import make_url  # a quarter of a second, for those who name a database
+            from sqlalchemy.exc import ArgumentError
+
             try:
                 make_url(value)
             except ArgumentError as error:
@@ -109,6 +104,10 @@ class Settings(BaseModel):
     @property
     def registry_folder(self) -> Path:
         return self.home / "models"
+
+    @property
+    def night_folder(self) -> Path:
+        return self.home / "night"
 
     @property
     def reports_folder(self) -> Path:
@@ -178,7 +177,14 @@ class Settings(BaseModel):
         for name in type(self).model_fields:
             value = getattr(self, name)
             if name == "database_url":
+                from sqlalchemy.engine import make_url
+
                 value = make_url(self.url).render_as_string(hide_password=True)
+            if isinstance(value, NightlySettings):
+                for key, inner in value.model_dump().items():
+                    shown = "..." if key == "webhook" and inner else inner  # it may hold a secret
+                    rows.append((f"{name}.{key}", json.dumps(shown), self.source(f"{name}.{key}")))
+                continue
             if name in ("events", "models", "presets"):
                 for key, inner in value.items():
                     plain = inner.model_dump(exclude_none=True) if isinstance(inner, BaseModel) else inner

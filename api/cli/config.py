@@ -10,7 +10,7 @@ from api.cli.session import Session
 
 @click.group(epilog="Example: recsys config show")
 def command() -> None:
-    """Show every setting and where its value came from."""
+    """Show every setting and where its value came from, or what the log calls a user."""
 
 
 @command.command(epilog="Example: RECSYS_PORT=9000 recsys config show")
@@ -23,3 +23,13 @@ def show(session: Session, as_json: bool) -> None:
         print_json({name: {"value": value, "source": source} for name, value, source in rows})
     else:
         print_table("", ("setting", "value", "from"), rows, numbers_from=9)
+
+
+@command.command(epilog="Example: grep $(recsys config pseudonym alice) server.log")
+@click.argument("user")
+@click.pass_obj
+def pseudonym(session: Session, user: str) -> None:
+    """Print what log lines call USER under log_users = pseudonym; it takes the key in home to compute it."""
+    from api.pseudonyms import naming
+
+    click.echo(naming("pseudonym", session.settings.home)(user))

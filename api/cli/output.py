@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from recsys.recommender import Progress
-
 if TYPE_CHECKING:
     from rich.console import Console
 
     from data.records import ItemRecord
+    from recsys.recommender import Progress
     from recsys.serving.answer import Recommended
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")

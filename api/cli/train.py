@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,10 @@ from api.cli.together import first_of_all
 from api.cli.tuning import TuningPlan, tuned, tuning_options, tuning_plan
 
 if TYPE_CHECKING:
+    from data.store import Store
+    from recsys.interactions import Interactions
     from recsys.matrix import InteractionMatrix
+    from recsys.night.material import Material
 
 
 @click.command(epilog="Example: recsys train --model als --set factors=64 --publish")
@@ -49,7 +52,9 @@ def command(
     tune_metric: str | None,
     as_json: bool,
 ) -> None:
-    """Train on everything the store holds. With --publish the new version answers from the next request on.
+    """Train on what the store holds. With --publish the new version answers from the next request on, unjudged.
+
+    One person in ten is learnt from by no version (setting panel_share), so that `recsys nightly` can judge by them.
 
     Several processes train the autoencoder together: torchrun --nproc-per-node 2 -m api.cli train
 
@@ -85,48 +90,68 @@ def train(
     for name in names:
         model_class(name)  # a wrong name is found before an hour of training, not after
     first = first_of_all(settings.device)
-    matrix = matrix_of(session)
+    store = session.store()
+    registry = session.registry()
+    forgettings = registry.forgettings()  # before anything is read: whoever is forgotten after it marks the versions
+    material = material_of(session, store)
+    learnt = material.learnt
     configs = {name: {**settings.models.get(name, {}), **config} for name in names}
     if plan is not None:
         from recsys.tuning.tune import spare
 
-        found = tuned(session, plan, names, *spare(matrix.matrix, settings.seed, order=matrix.order), fixed=config)
+        found = tuned(session, plan, names, *spare(learnt.matrix, settings.seed, order=learnt.order), fixed=config)
         configs = {name: dict(one.settings) for name, one in found.items()}
     bundles = []
     for name in names:
-        progress = FitProgress(name)
+        progress, started = FitProgress(name), time.monotonic()
         options = FitOptions(
             device=settings.device,
             seed=settings.seed,
             on_progress=progress,
             checkpoint=Checkpoint(checkpoint / name) if checkpoint is not None else None,
         )
-        bundle = train_candidate(name, configs[name], matrix, options)
+        bundle = train_candidate(name, configs[name], learnt, options, material.card())
         progress.close()
-        say(f"{name}: trained in {bundle.card['seconds']['fit']:.1f} s, {bundle.card['parameters']:,} parameters")
+        say(f"{name}: trained in {time.monotonic() - started:.1f} s, {bundle.card['parameters']:,} parameters")
         bundles.append(bundle)
     if not first:
         return {}
-    registry = session.registry()
-    versions = registry.publish(bundles) if publish else registry.add(bundles)
+    versions = registry.add(bundles, forgettings)
+    if publish:
+        registry.go_live(versions)
     for name, version in zip(names, versions, strict=True):
         say(f"{name}: {'live' if publish else 'kept'} as {version}")
     return dict(zip(names, versions, strict=True))
 
 
-def matrix_of(session: Session) -> InteractionMatrix:
-    """The matrix of everything the store holds, under the session's rules; event types without a rule are named."""
-    from recsys.matrix import InteractionMatrix
-    from recsys.recency import order_of
+def material_of(session: Session, store: Store) -> Material:
+    """What the store holds, apart into whom models learn from and whom they are judged by; told in a line or two."""
+    from recsys.night.material import Material
 
     settings = session.settings
-    interactions = session.store().interactions()
-    for event, count in settings.weights.unruled(interactions).items():
+    interactions = read_events(session, store)
+    material = Material.of(interactions, settings.weights, settings.min_user, settings.min_item, settings.panel_share)
+    data, panel = material.learnt, material.panel
+    apart = "" if panel is None else f"; {len(panel.users):,} people more are kept apart to judge by"
+    say(f"matrix: {len(data.users):,} users, {len(data.items):,} items, {data.matrix.nnz:,} preferences{apart}")
+    return material
+
+
+def read_events(session: Session, store: Store) -> Interactions:
+    """Everything the store holds; event types without a rule are named."""
+    interactions = store.interactions()
+    for event, count in session.settings.weights.unruled(interactions).items():
         say(f"event type '{event}' has no rule: its {count:,} rows count nothing; see [events.{event}] in the README")
-    matrix = InteractionMatrix.build(interactions, settings.weights, settings.min_user, settings.min_item)
-    matrix = replace(matrix, order=order_of(interactions, matrix))
-    say(f"matrix: {len(matrix.users):,} users, {len(matrix.items):,} items, {matrix.matrix.nnz:,} preferences")
-    return matrix
+    return interactions
+
+
+def matrix_of(session: Session) -> InteractionMatrix:
+    """The matrix of everything the store holds, under the session's rules."""
+    from recsys.matrix import InteractionMatrix
+
+    settings = session.settings
+    interactions = read_events(session, session.store())
+    return InteractionMatrix.build(interactions, settings.weights, settings.min_user, settings.min_item)
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:

@@ -74,9 +74,9 @@ class ALS:
     def fit(self, matrix: csr_matrix, options: FitOptions) -> Self:
         check_matrix(matrix)
         pull = _pull(matrix, self.config)
-        with one_blas_thread():
-            from implicit.cpu.als import AlternatingLeastSquares
+        from implicit.cpu.als import AlternatingLeastSquares  # before the limit: it brings a BLAS of its own
 
+        with one_blas_thread():
             model = AlternatingLeastSquares(
                 factors=min(self.config.factors, *matrix.shape),
                 alpha=self.config.alpha,

@@ -97,8 +97,9 @@ class Line:
         return Material.load(place)
 
     def _snapshot(self) -> Done:
+        forgettings = self.registry.forgettings()  # before the reading: whoever is forgotten after it is noticed
         self._reading = self.world.read()
-        facts = facts_of(self._reading)
+        facts = {**facts_of(self._reading), "forgettings": forgettings}
         return Done(facts, f"{facts['events']:,} events, {facts['users']:,} people, {facts['items']:,} items")
 
     def _checks(self) -> Done:
@@ -152,14 +153,13 @@ class Line:
         options = FitOptions(device=plan.device, seed=plan.seed, on_progress=on_progress, checkpoint=checkpoint)
         try:
             bundle = train_candidate(name, dict(plan.models[name]), material.learnt, options, material.card())
-            before = set(self.candidates.versions())
-            [version] = self.candidates.add([bundle])
+            forgettings = None if plan.dry_run else self._journal.result("snapshot")["forgettings"]
+            [version] = self.candidates.add([bundle], forgettings)
         except (TrainingError, DamagedBundle, DataError, ArithmeticError) as error:
             why = error.what if isinstance(error, RecsysError) else f"{type(error).__name__}: {error}"
             return Done({"version": None, "why": why}, f"failed: {why}")
         if self._somebody_left():  # asked after it was added: whoever is forgotten from here on marks it
-            if version not in before:
-                self.candidates.remove(version)
+            self._remove(version)
             raise SomebodyLeft("somebody was forgotten while the models learnt")
         return Done({"version": version, "why": None}, f"{version}, {bundle.card['parameters']:,} parameters")
 
@@ -202,8 +202,8 @@ class Line:
         live = self._live()
         for one in verdicts.values():
             version = one["challenger"]
-            if one["decision"] == "refused" and version is not None and version not in live.values():
-                self.registry.remove(version)
+            if one["decision"] == "refused" and version is not None:
+                self._remove(version)
         anchors = {one["anchor"] for one in verdicts.values()} - {None}
         removed = self.registry.prune(self.plan.keep, spare=anchors)
         said = ", ".join(promoted.values()) + " now live" if promoted else "what was live stays"
@@ -211,12 +211,15 @@ class Line:
 
     def discard(self) -> None:
         """Remove the candidates of a night that has to begin anew."""
-        live = set(self._live().values())
         for name in self.plan.models:
             if self._journal.done(f"train {name}"):
-                version = self._journal.result(f"train {name}")["version"]
-                if version in self.candidates.versions() and version not in live:
-                    self.candidates.remove(version)
+                self._remove(self._journal.result(f"train {name}")["version"])
+
+    def _remove(self, version: str | None) -> None:
+        """Remove a candidate, unless it is a version that has to stay: the same bytes may have been there before."""
+        rows = {row["version"]: row for row in self.candidates.describe()}
+        if version in rows and not rows[version]["live"] and not rows[version]["previous"]:
+            self.candidates.remove(str(version))
 
     def _live(self) -> Mapping[str, str]:
         try:
@@ -225,7 +228,10 @@ class Line:
             return {}
 
     def _somebody_left(self) -> bool:
-        return bool(self.world.forgotten() != self._journal.result("snapshot")["forgotten"])
+        """From the store, or, as far as the registry knows, from anything that may have been learnt from."""
+        before = self._journal.result("snapshot")
+        now = (self.world.forgotten(), self.registry.forgettings())
+        return now != (before["forgotten"], before["forgettings"])
 
     # What others read
 

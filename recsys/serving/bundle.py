@@ -11,7 +11,6 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
 from itertools import pairwise
@@ -82,7 +81,8 @@ class ModelBundle:
         return np.asarray((vectors @ (vectors[column] / lengths[column])) / lengths, dtype=np.float32)
 
     def files(self) -> dict[str, bytes]:
-        """The bundle as file contents. Raises DamagedBundle for what ``load`` would refuse: it is never written."""
+        """The bundle as file contents: of the same content the same bytes, at any time and on any machine with these
+        libraries. Raises DamagedBundle for what ``load`` would refuse: it is never written."""
         text, offsets = _encode(self.items)
         arrays = {_STATE + key: array for key, array in self.model.state().items()}
         if self.vectors is not None and not any(np.may_share_memory(self.vectors, array) for array in arrays.values()):
@@ -91,12 +91,7 @@ class ModelBundle:
         where = f"model '{self.card.get('model')}', not yet saved"
         _check_arrays(arrays, where)
         _check_popularity(arrays["popularity"], len(self.items), where)
-        facts = {
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            **self.card,
-            "n_items": len(self.items),
-            "versions": _versions(),
-        }
+        facts = {**self.card, "n_items": len(self.items), "versions": _versions()}
         try:
             card = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False, default=_plain).encode()
         except (TypeError, ValueError) as error:
@@ -152,7 +147,7 @@ def _parse_card(raw: bytes, where: str) -> dict[str, Any]:
         card = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise DamagedBundle(f"the card is not JSON: {error}", where=where) from error
-    for key, kind in (("model", str), ("config", dict), ("created", str), ("n_items", int)):
+    for key, kind in (("model", str), ("config", dict), ("n_items", int)):
         if not isinstance(card, dict) or not isinstance(card.get(key), kind):
             raise DamagedBundle(f"the card has no usable '{key}'", where=where)
     return dict(card)

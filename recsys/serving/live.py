@@ -13,7 +13,9 @@ from typing import Any
 
 from recsys.errors import DamagedBundle, NoModel
 from recsys.serving.bundle import ModelBundle
-from recsys.serving.registry import ModelRegistry, Release, Stamp, parts_of
+from recsys.serving.registry import ModelRegistry, Stamp
+from recsys.serving.releases import Release
+from recsys.serving.versions import parts_of
 
 RETRY_SECONDS = 5.0
 
@@ -116,6 +118,9 @@ class LiveModels:
             return held
         try:
             release = self._registry.live()
+            if held is not None and release == held.release:  # the pointer says something else anew
+                self._snapshot, self._refused = Snapshot(stamp, release, held.bundles), None
+                return self._snapshot
             kept = {v: one.bundles[v] for one in (self._before, held) if one is not None for v in one.bundles}
             kept = {v: kept[v] for v in release.models.values() if v in kept}
             self._before = None  # freed before another is loaded

@@ -1,61 +1,70 @@
 """ModelRegistry: every model version kept in a folder, and the one file that says which of them answer.
 
-versions/<version>/     a bundle; the name is time, model and content hash, so that names sort by age
-live.json               the live release and those before it, swapped in one step
+versions/<version>/     a bundle, and the verdict on it (`recsys.serving.kept`)
+live.json               the live release and those before it, swapped in one step (`recsys.serving.releases`)
+marks.json              versions that may have learnt from somebody who was forgotten (`recsys.serving.marks`)
+fence                   the token of the night that may publish (`recsys.serving.fence`)
 .lock                   held while anything is written
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recsys.errors import AlreadyRunning, DamagedBundle, NoModel
-from recsys.serving.bundle import CARD, NAMES, ModelBundle
-from recsys.serving.files import digest_of, manifest_of, map_verified, replace_file, unwritable, write_folder
+from recsys.errors import Fenced, Forgotten, NoModel, RecsysError
+from recsys.serving.bundle import ModelBundle
+from recsys.serving.fence import raise_fence, read_fence
+from recsys.serving.files import digest_of, manifest_of, replace_file, write_folder
+from recsys.serving.kept import VERDICT, KeptVersions
+from recsys.serving.locking import locked
+from recsys.serving.marks import Marks
+from recsys.serving.prune import clear, remove_folder, surplus
+from recsys.serving.releases import Hold, Release, Releases
+from recsys.serving.versions import parts_of, version_now
 
 POINTER = "live.json"
-KEPT_RELEASES = 100
-_VERSION = re.compile(r"(\d{8}T\d{12}Z)-([A-Za-z0-9_]+)-([0-9a-f]{12})")
-_TIME = "%Y%m%dT%H%M%S%fZ"
+PATIENCE_SECONDS = 5.0
 
 Stamp = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """What is live together. sequence: grows by one at every change. models: model name -> version."""
+class ModelRegistry(KeptVersions):
+    """Reads need no lock and always see a whole release; writes take the lock.
 
-    sequence: int
-    models: Mapping[str, str]
-    default: str
+    patience: seconds that a write waits for another writer before it raises AlreadyRunning.
+    """
 
-    def version(self, name: str) -> str:
-        """The live version of a model. NoModel names those there are."""
-        if name not in self.models:
-            raise NoModel(f"no live model is called {name!r}", do=f"ask for one of: {', '.join(sorted(self.models))}")
-        return self.models[name]
-
-
-class ModelRegistry:
-    """Reads need no lock and always see a whole release; writes take the lock or raise AlreadyRunning."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, patience: float = PATIENCE_SECONDS) -> None:
+        super().__init__(folder)
+        self.patience = patience
         self.pointer = self.folder / POINTER
 
     def live(self) -> Release:
         """NoModel when nothing has been published, DamagedBundle when the pointer cannot be read."""
-        return self._releases()[-1]
+        return Releases.read(self.pointer).live
+
+    def hold(self) -> Hold | None:
+        """Set by a rollback: no night promotes anything until a person promotes, publishes or lifts it."""
+        return self._releases().hold
+
+    def rolled_back(self) -> frozenset[str]:
+        """The digests (12 hex) of versions that a person rolled back and has not promoted since."""
+        return frozenset(self._releases().rolled_back)
+
+    def marks(self) -> dict[str, str]:
+        """version -> since when (ISO time) it may not go live: it may have learnt from somebody forgotten since."""
+        kept = set(self.versions())
+        return {version: at for version, at in Marks.read(self.folder).since.items() if version in kept}
+
+    def forgettings(self) -> int:
+        """How often somebody was forgotten so far. Ask before reading what is trained on, and tell ``add``."""
+        return Marks.read(self.folder).forgettings
 
     def stamp(self) -> Stamp | None:
         """Changes whenever the live release may have changed; one system call. None: no pointer, or none to be seen."""
@@ -65,164 +74,174 @@ class ModelRegistry:
             return None
         return (found.st_mtime_ns, found.st_ino, found.st_size)
 
-    def versions(self) -> list[str]:
-        """Every version kept, oldest first."""
-        folder = self.folder / "versions"
-        if not folder.is_dir():
-            return []
-        return sorted(entry.name for entry in folder.iterdir() if _VERSION.fullmatch(entry.name))
-
     def describe(self) -> list[dict[str, Any]]:
-        """version, model, created and live of every version kept, newest first; opens none of them."""
-        try:
-            live = set(self.live().models.values())
-        except NoModel:
-            live = set()
-        rows = []
+        """Of every version kept, newest first: version, model, created, live, previous (a rollback brings it back),
+        marked (since when, or None), decision (of the last verdict, or None). Opens no model."""
+        releases, marks, rows = self._releases(), self.marks(), []
+        live = set(releases.live.models.values())
         for version in reversed(self.versions()):
             created, model, _ = parts_of(version)
-            rows.append({"version": version, "model": model, "created": created, "live": version in live})
+            row = {"version": version, "model": model, "created": created, "live": version in live}
+            row |= {"previous": version in releases.needed - live, "marked": marks.get(version)}
+            rows.append({**row, "decision": (self.verdict(version) or {}).get("decision")})
         return rows
 
-    def card(self, version: str) -> dict[str, Any]:
-        """What a version says of itself, its files verified."""
-        card: dict[str, Any] = json.loads(bytes(self.verify(version)[CARD]))
-        return card
+    def add(self, bundles: Sequence[ModelBundle], forgettings: int | None = None) -> list[str]:
+        """Keep bundles without putting them live. Returns their versions.
 
-    def verify(self, version: str) -> dict[str, memoryview]:
-        """Hash every file of a version; returns their contents. DamagedBundle, or NoModel when there is no such one."""
-        folder = self._path(version)
-        files, digest = map_verified(folder, NAMES)
-        self._check_name(version, digest, folder)
-        return files
-
-    def load(self, version: str) -> ModelBundle:
-        """A version, verified and ready to score. DamagedBundle, or NoModel when there is no such one."""
-        folder = self._path(version)
-        bundle = ModelBundle.load(folder)
-        self._check_name(version, bundle.digest, folder)
-        if bundle.name != parts_of(version)[1]:
-            raise DamagedBundle(f"the folder's name says another model than its card: '{bundle.name}'", where=version)
-        return bundle
-
-    def add(self, bundles: Sequence[ModelBundle]) -> list[str]:
-        """Keep bundles without putting them live. Returns their versions."""
+        The same content is the same version: one that is kept already, whole and not marked, stays as it is, with the
+        time at which it first came to be. forgettings: what that said before the data was read; if somebody has been
+        forgotten since, what is new is marked from the start.
+        """
         with self._lock():
-            return [self._write(bundle) for bundle in bundles]
+            return [self._keep(bundle, forgettings) for bundle in bundles]
 
     def publish(self, bundles: Sequence[ModelBundle], default: str | None = None) -> list[str]:
-        """Write every bundle, read each back, then put all of them live in one step. Returns their versions.
+        """Keep every bundle, read each back, then put all live in one step, as a person does. Returns their versions.
 
         Models of the release before that are not among the bundles stay live.
         """
         with self._lock():
-            versions = [self._write(bundle) for bundle in bundles]
+            versions = [self._keep(bundle) for bundle in bundles]
             self._go_live(versions, default)
         return versions
 
     def promote(self, version: str) -> Release:
-        """Put a kept version live for its model. It is loaded first: a damaged one is refused."""
+        """Put a kept version live for its model, as a person does."""
+        return self.go_live([version])
+
+    def go_live(self, versions: Sequence[str], *, fence: int | None = None, default: str | None = None) -> Release:
+        """Put kept versions live for their models, all in one step. They are loaded first: a damaged one is refused.
+
+        Without a fence a person decides: the hold is lifted, and none of these counts as rolled back. With one a night
+        does: Fenced when another token has been handed out since, RecsysError when a person has set a hold or rolled
+        one of these back. Forgotten for a marked version, but for one that is live already.
+        """
         with self._lock():
-            return self._go_live([version], None)
+            return self._go_live(versions, default, fence)
 
     def rollback(self) -> Release:
-        """Put the release before the live one back. NoModel when there is none."""
+        """Put the release before the live one back, and hold the nights: see ``hold``.
+
+        NoModel when there is none, Forgotten when it would bring a marked version back.
+        """
+        with self._lock():
+            releases = Releases.read(self.pointer)
+            found = releases.gone_back(datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"))
+            self._check_may_live(found.live.models.values(), releases)
+            self._swap(releases, found)
+            return found.live
+
+    def lift_hold(self) -> None:
+        """Let nights promote again. What was rolled back they still leave alone."""
         with self._lock():
             releases = self._releases()
-            if len(releases) < 2:
-                raise NoModel(
-                    "there is no release before the live one", where=str(self.pointer), do="promote a version instead"
-                )
-            before = releases[-2]
-            for version in before.models.values():
-                self.load(version)
-            restored = Release(releases[-1].sequence + 1, before.models, before.default)
-            self._swap([*releases[:-2], restored])
-            return restored
+            self._swap(releases, replace(releases, hold=None))
 
-    def _go_live(self, versions: Sequence[str], default: str | None) -> Release:
-        try:
-            releases = self._releases()
-        except NoModel:
-            releases = []
+    def next_fence(self) -> int:
+        """A token higher than any before: from now on nobody can publish with an older one. Survives a power cut."""
+        with self._lock():
+            return raise_fence(self.folder)
+
+    def mark_forgotten(self, user: str, at: str) -> list[str]:
+        """Mark every version that may have learnt from this person; returns them, the oldest first.
+
+        at: ISO time; a version that is marked already keeps its own. What is live serves on until another takes its
+        place. Call it after the person has left the store: what is read from then on does not hold them.
+        """
+        with self._lock():
+            versions = self.versions()
+            seen = [version for version in versions if self.may_know(version, user)]
+            marks = Marks.read(self.folder)
+            marks.without(set(marks.since).difference(versions)).forgotten(at, seen).write(self.folder)
+        return seen
+
+    def write_verdict(self, version: str, verdict: Mapping[str, Any]) -> None:
+        """Lay what a night found beside a version's files; no part of its digest, and the next verdict replaces it."""
+        with self._lock():
+            replace_file(self._path(version) / VERDICT, json.dumps(verdict, indent=1, allow_nan=False).encode())
+
+    def prunable(self, keep: int, spare: Collection[str] = ()) -> list[str]:
+        """What ``prune`` would remove now."""
+        return surplus(self.versions(), keep, {*self._releases().needed, *spare})
+
+    def prune(self, keep: int, spare: Collection[str] = ()) -> list[str]:
+        """Remove of each model all but the newest ``keep`` versions; returns those removed, the oldest first.
+
+        What is live, what a rollback brings back, and ``spare`` stay and are not counted. A release further back that
+        misses a version is not gone back to: the next rollback goes to one that is whole.
+        """
+        with self._lock():
+            return self._remove(self.prunable(keep, spare))
+
+    def remove(self, version: str) -> None:
+        """Remove one version. RecsysError for one that is live, or that a rollback brings back."""
+        with self._lock():
+            self._path(version)
+            if version in self._releases().needed:
+                raise RecsysError("this version is live, or next to come back by a rollback", where=version)
+            self._remove([version])
+
+    def _go_live(self, versions: Sequence[str], default: str | None, fence: int | None = None) -> Release:
+        releases = self._releases()
+        if fence is not None:
+            if fence != read_fence(self.folder):
+                raise Fenced("another night has begun since: this one was taken for dead", do="let that one end")
+            releases.check_night(versions)
+        self._check_may_live(versions, releases)
+        found = releases.with_live(versions, default, by_person=fence is None)
+        self._swap(releases, found)
+        return found.live
+
+    def _check_may_live(self, versions: Iterable[str], releases: Releases) -> None:
+        """Each is loaded, and not marked, unless it is live."""
+        marks, live = self.marks(), releases.live.models.values()
         for version in versions:
+            if version in marks and version not in live:
+                others = [v for v in self.versions() if parts_of(v)[1] == parts_of(version)[1] and v not in live]
+                free = [v for v in others if v not in marks and parts_of(v)[2] not in releases.rolled_back]
+                raise Forgotten(
+                    f"{version} may have learnt from somebody who was forgotten at {marks[version]}",
+                    where=str(self.folder),
+                    do="the next night makes one without them" + (f"; or promote {free[-1]}" if free else ""),
+                )
             self.load(version)
-        before = releases[-1] if releases else Release(0, {}, "")
-        changed = {parts_of(version)[1]: version for version in versions}
-        models = {**before.models, **changed}
-        release = Release(before.sequence + 1, models, default or before.default or next(iter(changed), ""))
-        release.version(release.default)  # a default that is not live is refused
-        self._swap([*releases, release][-KEPT_RELEASES:])
-        return release
 
-    def _write(self, bundle: ModelBundle) -> str:
+    def _keep(self, bundle: ModelBundle, forgettings: int | None = None) -> str:
         files = bundle.files()
-        now = datetime.now(UTC).strftime(_TIME)
-        version = f"{now}-{bundle.name}-{digest_of(manifest_of(files))[:12]}"
+        digest, marks = digest_of(manifest_of(files)), Marks.read(self.folder)
+        same = [version for version in self.versions() if parts_of(version)[1:] == (bundle.name, digest[:12])]
+        for version in same:
+            if version not in marks.since and self._is_whole(version):
+                return version
+        version = version_now(bundle.name, digest)
+        known = forgettings is None and any(one in marks.since for one in same)
+        if known or forgettings not in (None, marks.forgettings):
+            marks.born(version).write(self.folder)  # first: no kill leaves the version without its mark
         write_folder(self.folder / "versions" / version, files)
         return version
 
-    def _swap(self, releases: Sequence[Release]) -> None:
-        text = json.dumps({"releases": [asdict(release) for release in releases]}, indent=1)
-        replace_file(self.pointer, text.encode())
+    def _remove(self, versions: list[str]) -> list[str]:
+        releases, marks = self._releases(), Marks.read(self.folder)
+        self._swap(releases, releases.without(versions))  # first: no release is gone back to that misses a version
+        for version in versions:
+            remove_folder(self._path(version))
+        if not marks.since.keys().isdisjoint(versions):
+            marks.without(versions).write(self.folder)
+        return versions
 
-    def _releases(self) -> list[Release]:
+    def _swap(self, before: Releases, after: Releases) -> None:
+        if after != before:
+            replace_file(self.pointer, after.as_bytes())
+
+    def _releases(self) -> Releases:
         try:
-            found = json.loads(self.pointer.read_bytes())
-            releases = [Release(r["sequence"], dict(r["models"]), r["default"]) for r in found["releases"]]
-            sound = bool(releases) and all(_VERSION.fullmatch(v) for r in releases for v in r.models.values())
-        except FileNotFoundError as error:
-            raise NoModel(
-                "no model has been published yet", where=str(self.folder), do="run `recsys train --publish`"
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._bad_pointer() from error
-        if not sound or releases[-1].default not in releases[-1].models:
-            raise self._bad_pointer()
-        return releases
-
-    def _bad_pointer(self) -> DamagedBundle:
-        return DamagedBundle("the live pointer cannot be read", where=str(self.pointer), do="remove it and promote")
-
-    def _path(self, version: str) -> Path:
-        folder = self.folder / "versions" / version
-        if not _VERSION.fullmatch(version) or not folder.is_dir():  # the name is checked before it becomes a path
-            raise NoModel(
-                f"there is no model version {version[:80]!r}", where=str(self.folder), do="see `recsys models list`"
-            )
-        return folder
-
-    @staticmethod
-    def _check_name(version: str, digest: str, folder: Path) -> None:
-        if not version.endswith(digest[:12]):
-            raise DamagedBundle("the folder holds another model than its name says", where=str(folder))
+            return Releases.read(self.pointer)
+        except NoModel:
+            return Releases()
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """The kernel frees it when its holder dies, however it dies."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise unwritable(self.folder, error) from error
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise AlreadyRunning(
-                    "another process is publishing", where=str(self.folder), do="try again in a moment"
-                ) from error
-            for leftover in self.folder.glob("versions/.partial-*"):  # of a writer that was killed
-                shutil.rmtree(leftover, ignore_errors=True)
+        with locked(self.folder, self.patience):
+            clear(self.folder)
             yield
-        finally:
-            os.close(descriptor)
-
-
-def parts_of(version: str) -> tuple[str, str, str]:
-    """(created as ISO 8601, model name, first 12 digits of the digest)."""
-    match = _VERSION.fullmatch(version)
-    if match is None:
-        raise NoModel(f"{version[:80]!r} is not the name of a model version", do="see `recsys models list`")
-    created = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
-    return created.isoformat(timespec="seconds").replace("+00:00", "Z"), match[2], match[3]

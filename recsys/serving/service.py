@@ -113,6 +113,20 @@ class RecommendationService:
             for number, (person, (user, _)) in enumerate(zip(people, histories, strict=True))
         ]
 
+    def replayed(
+        self,
+        version: str,
+        bundle: ModelBundle,
+        history: Interactions,
+        ask: Ask = PLAIN,
+        assortment: Assortment | None = None,
+    ) -> Answer:
+        """What `recommend` would answer if this version were live."""
+        person = _Person(version, bundle, Profile.of(bundle.items, history, self._weights))
+        model, profile = bundle.model, person.profile
+        scores = self.scorer.score(model, profile.asked(model)) if profile.known else None
+        return self._answer(person, scores, ask, assortment, None)
+
     def popular(self, ask: Ask = PLAIN, assortment: Assortment | None = None) -> Answer:
         """What most people of the training data preferred."""
         return self.recommend(Interactions.empty(), ask, assortment)

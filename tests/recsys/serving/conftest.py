@@ -31,8 +31,8 @@ def als_bundle(scale: float = 1.0, items: list[str] = ITEMS) -> ModelBundle:
     )
 
 
-def popularity_bundle() -> ModelBundle:
-    counts = np.array(POPULARITY, dtype=np.float32)
+def popularity_bundle(first: float = 50.0) -> ModelBundle:
+    counts = np.array([first, *POPULARITY[1:]], dtype=np.float32)
     model = create("popularity").restore({"popularity": counts})
     return ModelBundle(model, Index.of(ITEMS, "item"), counts, {"model": "popularity", "config": {}})
 
@@ -43,7 +43,7 @@ def make_als() -> Callable[..., ModelBundle]:
 
 
 @pytest.fixture
-def make_popularity() -> Callable[[], ModelBundle]:
+def make_popularity() -> Callable[..., ModelBundle]:
     return popularity_bundle
 
 

@@ -162,11 +162,11 @@ def test_wrong_arrays_are_refused_even_under_a_fitting_manifest(saved, case):
         b"[]",
         b"{}",
         b"[" * 100_000,
-        b'{"model": "nothing", "config": {}, "created": "now", "n_items": 8}',
-        b'{"model": "als", "config": {"no_such": 1}, "created": "now", "n_items": 8}',
-        b'{"model": "als", "config": {"factors": "os.system"}, "created": "now", "n_items": 8}',
-        b'{"model": "als", "config": {}, "created": "now", "n_items": 7}',
-        b'{"model": "als", "config": {}, "created": "now", "n_items": -1}',
+        b'{"model": "nothing", "config": {}, "n_items": 8}',
+        b'{"model": "als", "config": {"no_such": 1}, "n_items": 8}',
+        b'{"model": "als", "config": {"factors": "os.system"}, "n_items": 8}',
+        b'{"model": "als", "config": {}, "n_items": 7}',
+        b'{"model": "als", "config": {}, "n_items": -1}',
     ],
 )
 def test_a_wrong_card_is_refused_even_under_a_fitting_manifest(saved, card):

@@ -7,6 +7,8 @@ import logging
 import pytest
 
 from recsys.serving.live import LiveModels
+from recsys.serving.registry import ModelRegistry
+from recsys.serving.releases import Releases
 
 
 @pytest.fixture
@@ -41,3 +43,18 @@ def test_a_release_refused_again_and_again_is_logged_once(refused, caplog, monke
             models.snapshot()
     assert len(tries) == 3
     assert len(caplog.records) == 1
+
+
+def test_what_else_is_written_into_the_pointer_does_not_cost_the_way_back(registry, make_als, monkeypatch):
+    models = LiveModels(registry)
+    for scale in (1.0, 2.0, 3.0):
+        registry.publish([make_als(scale=scale)])
+        before = models.snapshot()
+    assert registry.prune(0), "a release is no longer gone back to"
+    assert models.snapshot().stamp != before.stamp
+    assert models.snapshot().bundles is before.bundles
+    monkeypatch.setattr(ModelRegistry, "load", lambda self, version: pytest.fail("loaded again"))
+    release = registry.live()
+    pointer = Releases.read(registry.pointer).gone_back("2026-03-01T02:00:00Z")
+    registry.pointer.write_bytes(pointer.as_bytes())
+    assert models.snapshot().release.sequence == release.sequence + 1

@@ -160,7 +160,7 @@ def test_a_second_publisher_is_turned_away_and_a_killed_one_frees_the_lock(regis
     holder.start()
     assert ready.wait(20)
     with pytest.raises(AlreadyRunning):
-        registry.publish([make_als(scale=2.0)])
+        ModelRegistry(registry.folder, patience=0.05).publish([make_als(scale=2.0)])
     assert registry.live().sequence == 1
     holder.kill()
     holder.join()
@@ -199,9 +199,10 @@ class FullDisk:
         return call
 
 
-def test_a_publish_that_fails_at_any_step_leaves_a_whole_release_live(registry, make_als, make_popularity):
-    (first,) = registry.publish([make_als()])
+def test_a_publish_that_fails_at_any_step_leaves_a_whole_release_live(tmp_path, make_als, make_popularity):
     for fails_at in range(1, 100):
+        registry = ModelRegistry(tmp_path / str(fails_at))
+        (first,) = registry.publish([make_als()])
         with pytest.MonkeyPatch.context() as monkeypatch:
             disk = FullDisk(monkeypatch, fails_at)
             with contextlib.suppress(StoreError):
