@@ -250,19 +250,22 @@ def test_a_person_is_forgotten_as_printed(cinema: Path, port: str) -> None:
         assert ask(port, f"/v1/users/{person}/recommendations")[1]["strategy"] == "popular"
 
 
-def test_cron_trains_as_printed_and_the_server_takes_it_up(cinema: Path, port: str) -> None:
-    line = block("Training again on a schedule", "")
+def test_cron_runs_a_night_as_printed_and_the_server_answers_from_what_it_left_live(cinema: Path, port: str) -> None:
+    line = block("The night", "cron")
     found = re.fullmatch(r"(?:[\d*]+ ){5} (.*)\n", line)
     assert found
     assert "%" not in line  # cron makes a new line of it
-    live = ask(port, "/v1/users/amir-0508/recommendations")[1]["model"]["version"]
     shell(found[1].replace("/srv/recsys", shlex.quote(str(cinema))).replace(".venv/bin/", ""), cinema)
-    assert (cinema / "var" / "train.log").read_text().count("live as") == 2
+    assert "the night is over: " in (cinema / "var" / "nightly.log").read_text()
+    [night] = json.loads(shell("recsys nightly --status --json", cinema).stdout)["nights"]
+    assert night["status"] == "done"
+    assert {one["model"] for one in night["verdicts"]} == {"autoencoder", "als"}
+    live = night["facts"]["published"]["live"]["autoencoder"]
     for _ in range(100):
-        if ask(port, "/v1/users/amir-0508/recommendations")[1]["model"]["version"] != live:
+        if ask(port, "/v1/users/amir-0508/recommendations")[1]["model"]["version"] == live:
             return
         time.sleep(0.1)
-    pytest.fail("the server still answers from the version before")
+    pytest.fail("the server answers from another version")
 
 
 def test_keys_are_made_and_listed_as_printed(tmp_path: Path) -> None:

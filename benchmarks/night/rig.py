@@ -29,6 +29,7 @@ SMALL = {
     "RECSYS_MODELS__AUTOENCODER__BLEND": '{"share": 0.5, "temperature": 1.0}',
     "RECSYS_MODELS__ALS__FACTORS": "16",
     "RECSYS_NIGHTLY__TOP_N": "10",
+    "RECSYS_NIGHTLY__NICE": "0",
     "RECSYS_NIGHTLY__ACTIVE_DAYS": "10",
 }
 COMMAND = (sys.executable, "-m", "api.cli", "nightly")
