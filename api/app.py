@@ -18,8 +18,9 @@ from api.limits import LOCK_SECONDS, MAX_BODY, PATIENCE_SECONDS
 from api.memory import Memory
 from api.pages.docs import blueprint as docs
 from api.pages.home import pages
+from api.pseudonyms import naming
 from api.rates import RateLimiter
-from api.resources import feedback, health, items, models, recommendations, reports, users
+from api.resources import feedback, health, items, models, receipts, recommendations, reports, users
 from api.runtime import shared_file
 from api.settings import Settings
 from api.trends import Trends
@@ -31,6 +32,7 @@ BLUEPRINTS = (
     recommendations.blueprint,
     items.blueprint,
     users.blueprint,
+    receipts.blueprint,
     feedback.blueprint,
     models.blueprint,
     reports.blueprint,
@@ -55,10 +57,10 @@ class OrjsonProvider(JSONProvider):
 
 
 class App(Flask):
-    """Flask, with log lines that no path can forge."""
+    """Flask, with log lines that no path can forge, and in which none names anybody."""
 
     def log_exception(self, exc_info: Any) -> None:
-        self.logger.error("Exception on %r [%s]", request.path, request.method, exc_info=exc_info)
+        self.logger.error("Exception on %s [%s]", observing.route(), request.method, exc_info=exc_info)
 
 
 class IdConverter(BaseConverter):
@@ -116,6 +118,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         always=settings.require_keys,
         origins=settings.cors_origins,
     )
-    lines = [logs.request_line(settings.log_format)] if settings.log_requests else []
+    lines = []
+    if settings.log_requests:
+        lines.append(logs.request_line(settings.log_format, naming(settings.log_users, settings.home)))
     observing.observe(app, metrics.requested, *lines)
     return app

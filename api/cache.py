@@ -85,11 +85,13 @@ class Kept:
 class AnswerCache:
     """Answers that hold as long as nothing that they were made from has changed. Safe to share between threads.
 
-    most_bytes: of all answers together, with the questions that they answer.
+    most_bytes: of all answers together, with the questions that they answer. When somebody was forgotten, whoever it
+    was, none is kept: theirs could not be given any more, and must not rest here either.
     """
 
     def __init__(self, most_bytes: int = 64 * 1024 * 1024) -> None:
         self._kept: Bounded[Question, Kept] = Bounded(most_bytes)
+        self._forgotten = 0
 
     def get(self, key: Question, marks: Marks, release: Hashable) -> Kept | None:
         """The answer to the same question under the same marks of items and user and the same release.
@@ -97,6 +99,9 @@ class AnswerCache:
         Keys of the API are no part of any answer: their mark does not count. Marks must come from the database, not
         from memory: an answer that is stale says so.
         """
+        if marks.forgotten != self._forgotten:
+            self._forgotten = marks.forgotten
+            self._kept.clear()
         kept = self._kept.get(key)
         if kept is None or kept.user != marks.user or kept.items != marks.items or kept.release != release:
             return None
@@ -108,6 +113,8 @@ class AnswerCache:
         """Keep an answer that is not stale. marks: read before anything else that it was made from. id_: the answer's,
         which its JSON holds as ``"id":"..."``; it must be random, so that nothing else there can be the same.
         """
+        if marks.forgotten != self._forgotten:
+            return  # somebody was forgotten while it was made
         name, quoted = b'"id":"', id_.encode() + b'"'
         before, found, after = body.partition(name + quoted)
         if not found:

@@ -12,11 +12,13 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from api.limits import MAX_BODY, RETRY_SECONDS
-from api.observing import request_id
+from api.observing import request_id, route
 from recsys.errors import (
     AlreadyRunning,
     DamagedBundle,
     DataError,
+    Fenced,
+    Forgotten,
     KeyInFlight,
     KeyReused,
     NoModel,
@@ -36,6 +38,8 @@ TABLE: tuple[tuple[type[RecsysError], int, str, bool], ...] = (
     (NoModel, 404, "no-such-model", False),
     (DamagedBundle, 409, "damaged-model", False),
     (AlreadyRunning, 409, "already-running", True),
+    (Forgotten, 409, "forgotten", False),
+    (Fenced, 409, "fenced", False),
     (SchemaMismatch, 503, "schema-mismatch", True),
     (StoreError, 503, "database-unavailable", True),
     (KeyInFlight, 409, "idempotency-key-in-flight", True),
@@ -92,7 +96,7 @@ def register(app: Flask) -> None:
 def _own(error: RecsysError) -> Response:
     status, slug, retry = next((s, slug, r) for kind, s, slug, r in TABLE if isinstance(error, kind))
     if status >= 500:
-        logger.error("%s %r: %s", request.method, request.path, " / ".join(str(error).splitlines()))
+        logger.error("%s %s: %s", request.method, route(), " / ".join(str(error).splitlines()))
         # where: paths and addresses of this machine, nobody's business outside it
         return problem(status, slug, error.what.split(": ")[0] if slug == "database-unavailable" else error.what, retry)
     more = {"do": error.do} if error.do else {}

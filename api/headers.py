@@ -30,7 +30,7 @@ _PAGE = (
 _JSON = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 _PRIVATE = ("Cache-Control", "no-store")  # histories are nobody else's business
 _ALLOWED = "Authorization, Content-Type, Idempotency-Key, X-API-Key"
-_EXPOSED = "Idempotency-Replayed, Retry-After, X-Request-ID"
+_EXPOSED = "Idempotency-Replayed, Receipt, Retry-After, X-Request-ID"
 _PREFLIGHT_SECONDS = 600
 
 

@@ -74,25 +74,26 @@ class Intended(logging.Filter):
         return not record.getMessage().startswith("Configuration allows spawning up to")
 
 
-def request_line(format_: Format) -> Callable[[Seen], None]:
+def request_line(format_: Format, named: Callable[[str], str]) -> Callable[[Seen], None]:
     """A listener for `api.observing.observe` that writes a line a request.
 
     No query, no body, no title, no secret is in it: time, level, request id, method, route, status, milliseconds, the
-    key's public part, the user or item of the path, the strategy. Written with one system call, so that lines of
-    several processes do not mix; one that cannot be written is lost.
+    key's public part, the user or item of the path, the strategy. named: what it says for a user's id (see
+    `api.pseudonyms`). Written with one system call, so that lines of several processes do not mix; one that cannot be
+    written is lost.
     """
     as_bytes = _as_text if wanted(format_) == "text" else _as_json
 
     def write(found: Seen) -> None:
         try:
-            os.write(_STDERR, as_bytes(found))
+            os.write(_STDERR, as_bytes(found, named(found.user)))
         except OSError:
             return  # nobody reads: that is no reason to fail a request
 
     return write
 
 
-def _as_json(found: Seen) -> bytes:
+def _as_json(found: Seen, user: str) -> bytes:
     fields = {
         "time": datetime.now(UTC),
         "level": "info" if found.status < 500 else "error",
@@ -104,17 +105,17 @@ def _as_json(found: Seen) -> bytes:
         "ms": round(found.seconds * 1000, 3),
     }
     for name in ("user", "item", "key", "strategy"):
-        value = getattr(found, name)
+        value = user if name == "user" else getattr(found, name)
         if value:
             fields[name] = value
     return orjson.dumps(fields, option=_LINE)
 
 
-def _as_text(found: Seen) -> bytes:
+def _as_text(found: Seen, user: str) -> bytes:
     time = f"{datetime.now():%H:%M:%S}"
     said = [time, str(found.status), found.method, found.route or "-", f"{found.seconds * 1000:.1f}ms"]
     for name in ("user", "item", "key", "strategy", "id"):
-        value = getattr(found, name)
+        value = user if name == "user" else getattr(found, name)
         if value:
             said.append(f"{name}={value if _WORD.fullmatch(value) else orjson.dumps(value).decode()}")
     return (" ".join(said) + "\n").encode()

@@ -58,6 +58,12 @@ def request_id() -> str:
     return found.id if found is not None else ""
 
 
+def route() -> str:
+    """The rule of the current request as log lines have it, /v1/items/{item}: a path may name somebody, and what no
+    rule fits is a stranger's text. "-" there."""
+    return "-" if request.url_rule is None else _route(request.url_rule.rule)
+
+
 def observe(app: Flask, *listeners: Callable[[Seen], None]) -> None:
     """Call the listeners after every request, and give every answer its X-Request-ID. Call it once, at the end."""
     app.after_request(_note)

@@ -24,6 +24,7 @@ GROUPS = {
     "feedback": "What people did, as it happens.",
     "items": "What can be recommended.",
     "users": "Who it is recommended to.",
+    "receipts": "That somebody was forgotten, and since when.",
     "models": "The versions kept, and which of them answer.",
     "reports": "How good the models are.",
     "health": "For those who run it.",

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from api.shapes import Shape, Stale, Time
 
 REPORT_ID = "[0-9]{8}T[0-9]{6}Z"  # as `recsys evaluate` names its folders
+RECEIPT_ID = "[0-9a-f]{24}"
 
 
 class Release(Shape):
@@ -26,12 +27,26 @@ class Version(Shape):
     model: str = Field(examples=["autoencoder"])
     created: str = Time
     live: bool
+    previous: bool = Field(description="true: a rollback brings it back")
+    marked: str | None = Field(
+        description="since when it may not go live, for it may have learnt from somebody who was forgotten",
+        examples=[None],
+    )
+    decision: str | None = Field(description="of the last night that judged it", examples=["promote"])
+
+
+class Hold(Shape):
+    """Somebody went back: nights go on judging, and promote nothing until a person does."""
+
+    since: str = Time
+    versions: list[str] = Field(description="those that were left")
 
 
 class ModelList(Shape):
     """The live release, null before the first, and every version kept, newest first."""
 
     live: Release | None
+    hold: Hold | None
     versions: list[Version]
 
 
@@ -66,6 +81,23 @@ class Report(Shape):
     schema_: Literal[1] = Field(alias="schema")
     created: str
     models: dict[str, Any]
+
+
+class MarkedVersion(Shape):
+    version: str = Field(examples=["20260131T020000000000Z-autoencoder-0123456789ab"])
+    kept: bool = Field(description="false: it was removed since")
+    live: bool = Field(description="true: it answers until another takes its place")
+
+
+class Receipt(Shape):
+    """That somebody was forgotten; it does not say who."""
+
+    id: str = Field(pattern=f"^{RECEIPT_ID}$", examples=["0123456789abcdef01234567"])
+    at: str = Field(description="since when, ISO 8601 in UTC", examples=["2026-01-31T02:00:00Z"])
+    events: int = Field(ge=0, description="deleted")
+    quarantined: int = Field(ge=0, description="rows put aside that named them, deleted")
+    lists: int = Field(ge=0, description="made ahead for them, deleted")
+    versions: list[MarkedVersion] = Field(description="that may have learnt from them: they never go live again")
 
 
 class Alive(Shape):

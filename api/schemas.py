@@ -28,6 +28,7 @@ WORDS = {
     "item": "the item's id",
     "version": "a model version, as GET /v1/models lists them",
     "report": "a report's id, as GET /v1/reports lists them",
+    "receipt": "a receipt's id, as DELETE /v1/users/{user} answers it",
     "events": "stored all or none",
     "event": "its type: rating, like, purchase, view, ...",
     "value": "what goes with the event: stars, seconds, pieces",
@@ -47,6 +48,7 @@ EXAMPLES = {
     "item": "i9",
     "version": "20260131T020000000000Z-autoencoder-0123456789ab",
     "report": "20260131T020000Z",
+    "receipt": "0123456789abcdef01234567",
 }
 
 

@@ -80,6 +80,7 @@ def _sqlite(url: URL, create: bool, wait: float) -> Engine:
         url.set(drivername="sqlite", database=str(file)),
         creator=connect,
         json_serializer=to_json,
+        hide_parameters=True,  # ids of people are nothing for a log
         execution_options={"wait": wait},
     )
     gate.engines.add(engine)
@@ -134,6 +135,7 @@ def _postgresql(url: URL, wait: float, seconds: float | None) -> Engine:
         pool_pre_ping=True,  # after a restart of the server the next request works again
         pool_timeout=CONNECT_SECONDS if seconds is None else min(CONNECT_SECONDS, seconds),
         json_serializer=to_json,
+        hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(wait * 1000)}"},
         execution_options={"patience": patience},
     )
@@ -205,7 +207,8 @@ _POSTGRESQL = {
 def explained(error: BaseException, engine: Engine) -> StoreError:
     """A driver's error as one of ours."""
     where = shown(engine.url)
-    text = " ".join(str(error).split())
+    diagnosis = getattr(error, "diag", None)  # of PostgreSQL; its further lines hold values of rows: people's ids
+    text = " ".join((getattr(diagnosis, "message_primary", None) or str(error)).split())
     code = getattr(error, "sqlstate", None)
     if code in ("42P01", "42703") or any(words in text for words in _SCHEMA_WORDS):
         return SchemaMismatch(

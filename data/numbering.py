@@ -23,7 +23,7 @@ _INSERT = {
 def numbers(lane: Lane, table: str, labels: list[str]) -> tuple[np.ndarray, int, np.ndarray]:
     """((n,) int64 numbers in the database, how many are new, numbers that may not be). New ones follow each other in
     the order of the labels."""
-    found = _find(lane, table, labels)
+    found = find(lane, table, labels)
     missing = np.flatnonzero(found < 0)
     if not len(missing):
         return found, 0, found
@@ -34,11 +34,11 @@ def numbers(lane: Lane, table: str, labels: list[str]) -> tuple[np.ndarray, int,
     lists = [as_list(in_order[start : start + AT_ONCE]) for start in range(0, len(in_order), AT_ONCE)]
     dated = {} if table == "event_types" else {"now": [now()] * len(lists)}
     new = lane.each(statement, labels=lists, **dated)
-    found[missing] = _find(lane, table, fresh)
+    found[missing] = find(lane, table, fresh)
     return found, new, known if new == len(fresh) else found  # else another writer made some of them
 
 
-def _find(lane: Lane, table: str, labels: list[str]) -> np.ndarray:
+def find(lane: Lane, table: str, labels: list[str]) -> np.ndarray:
     """(n,) int64 numbers of labels in a table, -1 for those it does not hold."""
     found = np.full(len(labels), -1, dtype=np.int64)
     for start in range(0, len(labels), AT_ONCE):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from recsys.errors import KeyInFlight, KeyReused, StoreError
 from recsys.interactions import MICROSECONDS_PER_DAY, Interactions
 
 _KEY_LIFE = 7 * MICROSECONDS_PER_DAY
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def add_once(
@@ -32,12 +34,13 @@ def add_once(
 ) -> tuple[dict[str, Any], bool]:
     """As Store.add_once tells."""
     check_id(key, "Idempotency-Key")
+    kept = _opaque(key)
     vocabulary = Vocabulary()
     rows = vocabulary.rows(interactions)
-    number = int.from_bytes(blake2b(key.encode(), digest_size=7).digest())
+    number = int.from_bytes(blake2b(kept.encode(), digest_size=7).digest())
     sqlite = engine.dialect.name == "sqlite"
     keys = IdempotencyKey
-    asked = select(keys.digest, keys.response).where(keys.key == key, keys.created >= now() - _KEY_LIFE)
+    asked = select(keys.digest, keys.response).where(keys.key == kept, keys.created >= now() - _KEY_LIFE)
     with in_time(engine):
         ended = rows_of(engine, asked)  # what has ended stays as it is, and whoever only reads waits for no writer
         if ended:
@@ -53,9 +56,14 @@ def add_once(
                 earlier = connection.execute(asked).one_or_none()  # another may have ended meanwhile
                 if earlier is None:
                     given = answer(writes.add_rows(lane_of(connection), vocabulary, [rows]))
-                    connection.execute(insert(keys).values(key=key, digest=digest, response=given, created=now()))
+                    connection.execute(insert(keys).values(key=kept, digest=digest, response=given, created=now()))
                     return given, False
     return _again(key, digest, *earlier)
+
+
+def _opaque(key: str) -> str:
+    """What rests in the store for a key: 64 hex digits, in which nobody's id can be found; those of the API are so."""
+    return key if _DIGEST.fullmatch(key) else sha256(key.encode()).hexdigest()
 
 
 def _again(key: str, digest: str, of_earlier: str, given: dict[str, Any]) -> tuple[dict[str, Any], bool]:

@@ -142,6 +142,21 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """That somebody was forgotten, and not who. at: microseconds since 1970-01-01 UTC.
+
+    events, quarantined, lists: rows of theirs that were deleted. versions: of models that may have learnt from them.
+    """
+
+    id: str
+    at: int
+    events: int
+    quarantined: int
+    lists: int
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """What a store holds. span: earliest and latest event time in microseconds, None when no event has a time."""
 

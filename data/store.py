@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select
 
-from data import catalogue, crowd, keys, once, quick, writes
+from data import catalogue, crowd, forgetting, keys, lists, once, people, quick, totals, writes
 from data.columnar import read_interactions
 from data.engine import open_engine, rows_of
-from data.forgetting import forget_user
+from data.lists import Ranked
+from data.nights import Nights
 from data.quick import QuickReads
-from data.records import (
-    Added,
-    Batch,
-    Imported,
-    ItemRecord,
-    ItemState,
-    KeyRecord,
-    Marks,
-    Stats,
-    UserRecord,
-)
+from data.records import Added, Batch, Imported, ItemRecord, ItemState, KeyRecord, Marks, Receipt, Stats, UserRecord
 from data.spool import Spool
-from data.tables import User
 from data.transactions import BULK, bulk_writing, lane_of, writing
 from data.vocabulary import Vocabulary
 from data.walindex import WalIndex
@@ -144,19 +135,26 @@ class Store:
             return writes.put_users(lane_of(connection), users)
 
     def user(self, id_: str) -> UserRecord | None:
-        rows = rows_of(
-            self.engine, select(User.external_id, User.attributes, User.created).where(User.external_id == id_)
-        )
-        return UserRecord(*rows[0]) if rows else None
+        return people.user(self.engine, id_)
 
     def list_users(self, offset: int = 0, limit: int = 100) -> list[UserRecord]:
         """A page of the users, in the order in which they came to be."""
-        asked = select(User.external_id, User.attributes, User.created).order_by(User.id)
-        return [UserRecord(*row) for row in rows_of(self.engine, asked.offset(offset).limit(limit))]
+        return people.list_users(self.engine, offset, limit)
 
-    def forget(self, user: str) -> bool:
-        """Delete a user and everything of theirs, quarantined rows too. False when there was nothing."""
-        return forget_user(self.engine, user)
+    def active_users(self, since: int | None, after: str | None, limit: int) -> list[str]:
+        """Users with an event at or after ``since``, in microseconds (None: any), in an order that stays, by pages."""
+        return people.active_users(self.engine, since, after, limit)
+
+    def forget(self, user: str, versions: Iterable[str] = ()) -> Receipt | None:
+        """Delete a user and everything of theirs, quarantined rows too; the receipt does not name them. None when there
+        was nothing. versions: of models that may have learnt from them, for the receipt."""
+        return forgetting.forget_user(self.engine, user, versions)
+
+    def receipt(self, id_: str) -> Receipt | None:
+        return forgetting.receipt(self.engine, id_)
+
+    def set_receipt_versions(self, id_: str, versions: Sequence[str]) -> None:
+        forgetting.set_receipt_versions(self.engine, id_, versions)
 
     # Items
 
@@ -224,17 +222,28 @@ class Store:
         """False when there is no such key in use."""
         return keys.revoke_key(self.engine, id_)
 
+    # The night
+
+    @cached_property
+    def nights(self) -> Nights:
+        """What every night did and decided."""
+        return Nights(self.engine)
+
+    def put_lists(self, model: str, version: str, rows: Sequence[tuple[str, Ranked]]) -> int:
+        """Keep what a version would show users, some hundred at a time: [(user, [(item, score), the best first])]; how
+        many were kept. Users who are gone are passed over. DataError for a score that is not finite."""
+        return lists.put_lists(self.engine, model, version, rows)
+
+    def lists(self, model: str, users: Sequence[str]) -> dict[str, tuple[str, list[tuple[str, float]]]]:
+        """(version, [(item, score), the best first]) of those of the users who have a list of this model."""
+        return lists.lists(self.engine, model, users)
+
+    def drop_lists(self, model: str, keep_version: str) -> int:
+        """Delete the lists of a model that other versions made; how many there were. In short transactions."""
+        return lists.drop_lists(self.engine, model, keep_version)
+
     # The whole
 
     def stats(self) -> Stats:
         """Counts over everything, deleted items left out."""
-        [(users, items, touched, quarantined, events, first, last)] = rows_of(
-            self.engine,
-            text(
-                "select (select count(*) from users), (select count(*) from items where deleted is null),"
-                " (select count(*) from (select distinct item_id from interactions) touched"
-                " join items on items.id = touched.item_id where items.deleted is null),"
-                " (select count(*) from quarantine), count(*), min(time), max(time) from interactions"
-            ),
-        )
-        return Stats(users, items, touched, events, quarantined, None if first is None else (first, last))
+        return totals.stats(self.engine)

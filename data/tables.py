@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, MetaData, String, Text, false
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Double
@@ -151,3 +163,75 @@ class Change(Base):
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
+
+
+class Night(Base):
+    """One run of the night, as data.nights.NightRecord tells. token: it fences off those of earlier runs."""
+
+    __tablename__ = "nights"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    token: Mapped[int] = mapped_column(BigInteger)
+    started: Mapped[int] = mapped_column(Microseconds)
+    ended: Mapped[int | None] = mapped_column(Microseconds)
+    status: Mapped[str] = mapped_column(String(16))
+    decision: Mapped[str | None] = mapped_column(String(32))
+    reason: Mapped[str | None] = mapped_column(Text)
+    facts: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
+
+
+class NightStep(Base):
+    """A step of a night. seconds: how long it took, or has taken so far."""
+
+    __tablename__ = "night_steps"
+
+    night_id: Mapped[int] = mapped_column(ForeignKey("nights.id", ondelete="CASCADE"), type_=Number, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    started: Mapped[int] = mapped_column(Microseconds)
+    seconds: Mapped[float] = mapped_column(Double)
+    detail: Mapped[str] = mapped_column(Text)
+
+
+class Verdict(Base):
+    """What a night decided about one model. level: the chance of a false promotion that the question cost."""
+
+    __tablename__ = "verdicts"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    night_id: Mapped[int] = mapped_column(ForeignKey("nights.id", ondelete="CASCADE"), type_=Number)
+    model: Mapped[str] = mapped_column(String(64))
+    champion: Mapped[str | None] = mapped_column(String(128))
+    challenger: Mapped[str | None] = mapped_column(String(128))
+    decision: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(Text)
+    figures: Mapped[Any] = mapped_column(Json)
+    level: Mapped[float] = mapped_column(Double)
+    at: Mapped[int] = mapped_column(Microseconds)
+
+    __table_args__ = (UniqueConstraint("night_id", "model"),)  # a night that goes on judges again, and decides the same
+
+
+class TopList(Base):
+    """What a version would show a user, made at night. items: [[item, score], ...], the best first."""
+
+    __tablename__ = "top_lists"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), type_=Number, primary_key=True)
+    model: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[str] = mapped_column(String(128))
+    made: Mapped[int] = mapped_column(Microseconds)
+    items: Mapped[list[list[Any]]] = mapped_column(Json)
+
+
+class ForgottenReceipt(Base):
+    """What data.records.Receipt tells of somebody who was forgotten: nothing in it says who it was."""
+
+    __tablename__ = "receipts"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[int] = mapped_column(Microseconds)
+    events: Mapped[int] = mapped_column(BigInteger)
+    quarantined: Mapped[int] = mapped_column(BigInteger)
+    lists: Mapped[int] = mapped_column(BigInteger)
+    versions: Mapped[list[str]] = mapped_column(Json, server_default="[]")

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRON = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 # A short training in place of the demo's: what is shown here is how to ask, not how good the answers are.
-QUICK = '[models.autoencoder]\npreset = "deep"\nepochs = 3\n'
+QUICK = '[models.autoencoder]\npreset = "deep"\nepochs = 3\n[nightly]\nnice = 0\nactive_days = 30\n'
 
 
 def blocks(heading: str, language: str) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 import numpy as np
 from flask import Blueprint
 from pydantic import ConfigDict, Field
 
-from api import shapes
+from api import forgetting, shapes
 from api.auth import Policy, policy
 from api.context import assortment, context
 from api.describe import describes
@@ -23,6 +24,7 @@ from recsys.interactions import NO_TIME, Interactions
 from recsys.serving.ask import Ask
 
 blueprint = Blueprint("users", __name__, url_prefix="/v1")
+logger = logging.getLogger("recsys.api")
 _NEIGHBOURS = 200  # users that are compared
 _NAMED = 5  # shared items that are named
 
@@ -147,15 +149,24 @@ def put_users() -> dict[str, int]:
 
 @blueprint.delete("/users/<id:user>")
 @policy(Policy.ADMIN)
-@describes(None, status=204, statuses={404: "No such user."})
-def forget(user: str) -> tuple[str, int]:
-    """Remove a user and everything they did."""
+@describes(
+    None,
+    status=204,
+    statuses={404: "No such user.", 409: "Another process is publishing, or what is known of the models is damaged."},
+)
+def forget(user: str) -> tuple[str, int, dict[str, str]]:
+    """Remove a user and everything they did, from reports too, and mark the models that may have learnt from them.
+
+    The header Receipt holds the id of a receipt, which does not name them: see /v1/receipts.
+    """
     here = context()
-    found = here.store.forget(path_id(user, "user"))
+    done = forgetting.forget(here.store, here.registry, here.settings.reports_folder, path_id(user, "user"))
     here.memory.forget(user)
-    if not found:
+    if done is None:
         raise _unknown(user)
-    return "", 204
+    for place in done.left:
+        logger.warning("receipt %s: look at %s", done.receipt.id, place)
+    return "", 204, {"Receipt": done.receipt.id}
 
 
 def newest_first(events: Interactions) -> np.ndarray:

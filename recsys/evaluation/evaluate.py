@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -21,6 +21,8 @@ from recsys.recommender import Recommender, top_n
 
 MOST_SCORES = 8 * 2**20  # users x items scored at once: 32 MB of float32
 LONGEST_KEPT = 100
+
+Score = Callable[[csr_matrix, np.ndarray | None], np.ndarray]  # histories, when each entry occurred -> (rows, n_items)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,19 @@ def evaluate(
     batch: users scored at once; by default as many as fit 8 million scores. catalogue: where categories come from; the
     SettingError of `recsys.evaluation.metrics.check_known` where a metric needs what it does not hold.
     """
+    return evaluate_scores(
+        lambda rows, order: model.score(as_asked(model, rows, order)), split, metrics, batch, catalogue
+    )
+
+
+def evaluate_scores(
+    score: Score,
+    split: Split,
+    metrics: Sequence[str],
+    batch: int | None = None,
+    catalogue: Catalogue | None = None,
+) -> PerUser:
+    """``evaluate`` of whatever gives scores, (rows, n_items) of the split's columns; -inf: not to be recommended."""
     check_known(metrics, catalogue)
     wanted = [metric(name) for name in metrics]
     of_hits, of_lists, of_all = ([one for one in wanted if one.known.kind == k] for k in ("hits", "list", "total"))
@@ -84,7 +99,7 @@ def evaluate(
             ends = split.given.indptr[[start, start + given.shape[0]]]
             order = None if split.given_order is None else split.given_order[slice(*ends)]
             started = time.perf_counter()
-            scores = model.score(as_asked(model, given, order))
+            scores = score(given, order)
             seconds += time.perf_counter() - started
             step = -(-len(scores) // threads)
             parts = [slice(at, min(at + step, len(scores))) for at in range(0, len(scores), step)]

@@ -94,6 +94,8 @@ def _change(figure: Mapping[str, Any], key: str = "change") -> str:
     value = figure[key]
     if value is None:
         return "–"
+    if figure["unit"] == "value":
+        return _number(value)
     if figure["unit"] == "relative":
         return f"{value:+.1%}"
     return f"{value:.2f} times" if figure["unit"] == "ratio" else f"{value:+.4g}"

@@ -43,6 +43,7 @@ EXPECTED = {
     "POST /v1/models/rollback": Policy.ADMIN,
     "GET /v1/reports": Policy.READ,
     "GET /v1/reports/<report>": Policy.READ,
+    "GET /v1/receipts/<receipt>": Policy.ADMIN,
 }
 
 

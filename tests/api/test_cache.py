@@ -40,7 +40,20 @@ def test_a_change_of_items_user_or_release_ends_an_answer_and_a_key_of_the_api_d
     assert cache.get(Q, MARKS, 2) is None
     assert cache.get(("u", b"other"), MARKS, 1) is None
     assert cache.get(("other", Q[1]), MARKS, 1) is None
-    assert cache.get(Q, Marks(items=3, keys=9, user=7, forgotten=4), 1).body(ID) == answer(ID)
+    assert cache.get(Q, Marks(items=3, keys=9, user=7), 1).body(ID) == answer(ID)
+
+
+def test_when_somebody_was_forgotten_no_answer_of_before_rests_in_memory():
+    cache, later = AnswerCache(), Marks(items=3, keys=1, user=7, forgotten=1)
+    put(cache, Q)
+    put(cache, ("other", b""))
+    assert len(cache._kept) == 2
+    assert cache.get(("third", b""), later, 1) is None
+    assert len(cache._kept) == 0
+    put(cache, Q, MARKS)  # made from what was read before
+    assert len(cache._kept) == 0
+    put(cache, Q, later)
+    assert cache.get(Q, later, 1) is not None
 
 
 def test_an_answer_without_its_id_is_a_mistake():

@@ -1,5 +1,6 @@
 """One line a request: what stands in it, what never does, and that nobody can write a line of their own."""
 
+import hmac
 import json
 import logging
 import os
@@ -14,12 +15,14 @@ import pytest
 from flask import Flask, g
 
 from api import logs, metrics, observing
+from api.pseudonyms import naming
+from recsys.errors import StoreError
 from tests.conftest import ROOT
 
 UNSENT = "\r\n\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"  # what str.splitlines takes for an end of line
 
 
-def make(format_="json"):
+def make(format_="json", named=str):
     app = Flask("logged")
 
     @app.route("/v1/users/<path:user>/recommendations", methods=["GET", "POST"])
@@ -33,7 +36,7 @@ def make(format_="json"):
     def broken():
         raise ZeroDivisionError
 
-    observing.observe(app, logs.request_line(format_))
+    observing.observe(app, logs.request_line(format_, named))
     return app
 
 
@@ -123,7 +126,7 @@ def told():
 @app.get("/broken")
 def broken():
     raise ZeroDivisionError
-observing.observe(app, logs.request_line(sys.argv[1]))
+observing.observe(app, logs.request_line(sys.argv[1], str))
 client = app.test_client()
 client.get("/told", headers={"X-Request-ID": "abc"})
 client.get("/broken", headers={"X-Request-ID": "def"})
@@ -173,6 +176,40 @@ def test_text_is_for_a_terminal(capfd):
 def test_an_id_with_spaces_is_no_further_field_of_a_text(capfd):
     make("text").test_client().get("/v1/users/u key=admin/recommendations")
     assert 'user="u key=admin" key=0123abcd' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_a_line_names_a_user_as_it_is_told_to(format_, tmp_path, capfd):
+    said = {}
+    for how in ("pseudonym", "plain", "none"):
+        make(format_, naming(how, tmp_path)).test_client().get("/v1/users/somebody/recommendations")
+        said[how] = capfd.readouterr().err
+    key = (tmp_path / "log.key").read_bytes()
+    called = hmac.new(key, b"somebody", "sha256").hexdigest()[:16]
+    assert called in said["pseudonym"]
+    assert "somebody" not in said["pseudonym"]
+    assert "somebody" in said["plain"]
+    assert not any(word in said["none"] for word in ("somebody", called, '"user"', "user="))
+
+
+def test_an_app_names_nobody_in_its_log_whatever_goes_wrong(app, settings, capfd, caplog, monkeypatch):
+    client = app.test_client()
+    client.get("/v1/users/somebody/recommendations")
+    (line,) = lines(capfd)
+    assert line["user"] == naming("pseudonym", settings.home)("somebody")
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    def away(*_):
+        raise StoreError("the database is away")
+
+    for fault, status in ((broken, 500), (away, 503)):
+        monkeypatch.setattr(app.extensions["recsys"].memory, "marks", fault)
+        assert client.get("/v1/users/somebody/recommendations").status_code == status
+    assert "ZeroDivisionError" in caplog.text
+    assert "GET /v1/users/{user}/recommendations: the database is away" in caplog.text
+    assert "somebody" not in caplog.text + capfd.readouterr().err
 
 
 def test_a_closed_standard_error_fails_no_request(client):

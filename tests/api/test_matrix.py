@@ -10,6 +10,7 @@ from werkzeug.routing import RequestRedirect
 from api.app import create_app
 from api.auth import Policy, policy_of
 from api.keys import new_key
+from data.records import UserRecord
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 GRANTED = {
@@ -43,6 +44,8 @@ def door(settings, registry, make_bundle):
             store.revoke_key(record.id)
     keys["wrong"] = keys["admin"][:-8] + "A" * 8
     app.live_version = version
+    store.put_users([UserRecord("gone")])
+    app.receipt = store.forget("gone").id
     yield Door(app, keys)
     store.close()
 
@@ -54,6 +57,7 @@ def paths(app):
         "item": "a1",
         "version": app.live_version,
         "report": "20260131T020000Z",
+        "receipt": app.receipt,
         "filename": "page.css",
     }
     adapter = app.url_map.bind("localhost")

@@ -27,6 +27,49 @@ def test_versions_are_listed_promoted_and_rolled_back(client, registry, make_bun
     assert client.post("/v1/models/rollback").status_code == 404
 
 
+def test_a_hold_a_mark_and_a_decision_are_told(client, registry, make_bundle):
+    (first,) = registry.live().models.values()
+    assert client.get("/v1/models").get_json()["hold"] is None
+    (second,) = registry.publish([make_bundle(2.0)])
+    registry.write_verdict(second, {"decision": "promote"})
+    assert client.post("/v1/models/rollback").status_code == 200
+    registry.mark_forgotten("u1", "2026-03-01T02:00:00Z")
+    listed = client.get("/v1/models").get_json()
+    assert listed["hold"]["versions"] == [second]
+    rows = {row["version"]: row for row in listed["versions"]}
+    assert [(rows[v]["live"], rows[v]["previous"], rows[v]["decision"]) for v in (first, second)] == [
+        (True, False, None),
+        (False, False, "promote"),
+    ]
+    assert {row["marked"] for row in listed["versions"]} == {"2026-03-01T02:00:00Z"}
+
+
+@pytest.mark.parametrize("how", ["promote", "rollback"])
+def test_what_may_have_learnt_from_somebody_forgotten_is_refused_in_words(client, registry, make_bundle, how):
+    (first,) = registry.live().models.values()
+    (second,) = registry.publish([make_bundle(2.0)])
+    registry.mark_forgotten("u1", "2026-03-01T02:00:00Z")
+    (free,) = registry.add([make_bundle(3.0)])
+    answer = client.post("/v1/models/rollback" if how == "rollback" else f"/v1/models/{first}/promote")
+    assert answer.status_code == 409
+    problem = answer.get_json(force=True)
+    assert problem["type"].endswith(":forgotten")
+    assert first in problem["detail"]
+    assert free in problem["do"]
+    assert str(registry.folder) not in answer.get_data(as_text=True)
+    assert version(client) == second
+    assert client.get("/v1/models").get_json()["hold"] is None
+    assert client.post(f"/v1/models/{free}/promote").status_code == 200
+
+
+def test_promoting_lifts_the_hold(client, registry, make_bundle):
+    (second,) = registry.publish([make_bundle(2.0)])
+    client.post("/v1/models/rollback")
+    assert registry.hold() is not None
+    assert client.post(f"/v1/models/{second}/promote").status_code == 200
+    assert client.get("/v1/models").get_json()["hold"] is None
+
+
 def test_a_damaged_version_is_not_promoted(client, registry, make_bundle):
     before = version(client)
     (candidate,) = registry.add([make_bundle(2.0)])

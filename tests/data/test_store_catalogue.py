@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from sqlalchemy import text
 
 from data.records import BadRow, Batch, ItemRecord, ItemState, UserRecord
 from data.store import Store
@@ -104,49 +101,6 @@ def test_an_item_that_one_engine_could_not_hold_is_refused_by_both(store: Store,
     with pytest.raises(DataError):
         store.put_items([ItemRecord("good"), item])
     assert store.list_items() == []
-
-
-def put_aside(store: Store) -> list[BadRow]:
-    with store.engine.connect() as connection:
-        rows = connection.execute(text("select file, line, reason, text from quarantine order by id"))
-        return [BadRow(*row) for row in rows]
-
-
-def test_forgetting_removes_the_person_and_nobody_else(store: Store) -> None:
-    bad = [
-        BadRow("f", 1, "no item", "ann,,5"),
-        BadRow("f", 2, "no item", "anna,,5"),
-        BadRow("f", 3, "?", '{"u":"ann"}'),
-    ]
-    store.import_batches("f", [Batch(Interactions.from_lists(["ann", "bob", "ann"], ["x", "x", "y"]), bad)])
-    assert store.forget("ann") is True
-    assert store.user("ann") is None
-    assert len(store.history("ann")) == 0
-    assert store.interactions().user.decode().tolist() == ["bob"]
-    assert put_aside(store) == [BadRow("f", 2, "no item", "anna,,5")]
-    assert store.forget("ann") is False
-
-
-def test_forgetting_finds_a_quarantined_row_of_somebody_who_was_never_taken_in(store: Store) -> None:
-    store.import_batches("f", [Batch(Interactions.empty(), [BadRow("f", 1, "no item", '"o""neil",')])])
-    assert store.forget('o"neil') is True
-    assert put_aside(store) == []
-
-
-@pytest.mark.parametrize("count", [50, 30_000])
-def test_a_forgotten_id_is_no_longer_in_the_bytes_of_the_database(sqlite_url: str, tmp_path: Path, count: int) -> None:
-    secret = "somebody-to-be-forgotten"
-    users = [f"user{number}" for number in range(count)]
-    users[count // 2] = secret
-    with Store.open(sqlite_url) as store:
-        store.import_batches("f", [Batch(Interactions.from_lists(users, ["x"] * count), [BadRow("f", 1, "r", secret)])])
-
-        def held() -> bool:
-            return any(secret.encode() in file.read_bytes() for file in tmp_path.glob("store.db*"))
-
-        assert held()  # or the next line would prove nothing
-        store.forget(secret)
-        assert not held()
 
 
 def test_stats_count_what_there_is(store: Store) -> None:

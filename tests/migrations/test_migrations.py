@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +106,24 @@ def test_the_second_step_keeps_what_there_was_both_ways(store: Store) -> None:
     assert store.keys() == []
     assert store.marks("u").user == 0  # a row from before there were counts
     assert len(store.items_changed(-1)[1]) == 400
+
+
+def test_the_third_step_keeps_what_there_was_both_ways(store: Store) -> None:
+    migrations.upgrade(store.engine)
+    fill(store)
+    before = store.stats(), store.marks("u"), store.list_items(limit=1000)
+    store.put_lists("als", "v1", [("u", [("i1", 1.0)])])
+    night = store.nights.begin(1)
+    store.nights.step(night, "als", "done")
+    store.nights.verdict(night, "als", None, "v1", "promote", "the first", [], 0.0)
+    store.import_batches("g", [Batch(Interactions.from_lists(["gone"], ["i1"]))])
+    assert store.forget("gone") is not None
+    migrations.downgrade(store.engine, "0002")
+    assert tables(store.engine).isdisjoint({"nights", "night_steps", "verdicts", "top_lists", "receipts"})
+    migrations.upgrade(store.engine)
+    assert (store.stats(), replace(store.marks("u"), forgotten=0), store.list_items(limit=1000)) == before
+    assert store.nights.recent(1) == []
+    assert store.lists("als", ["u"]) == {}
 
 
 def test_upgrading_what_is_new_already_changes_nothing(store: Store) -> None:

@@ -1,0 +1,1 @@
+"""The night measured: what the judge refuses, and what a night survives."""
