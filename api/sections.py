@@ -27,7 +27,7 @@ class NightlySettings(BaseModel):
 
     models: tuple[str, ...] = Field(default=("autoencoder", "als"), min_length=1, description="models to retrain")
     metric: str = Field(default="ndcg@100", description="what versions are judged by first")
-    margin: float = Field(default=0.04, gt=0, le=0.5, description="how much worse than the live one counts as not worse")
+    margin: float = Field(default=0.04, gt=0, le=0.5, description="how much worse still counts as not worse")
     better: bool = Field(default=False, description="put a version live only when it is shown to be better")
     alpha: float = Field(
         default=0.05, gt=0, le=0.5, description="chance, in a year, to put live what is worse by the margin"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+
 from api.sections import EventSettings, NightlySettings
 from recsys.errors import SettingError
 from recsys.feedback import RULES, EventRule, FeedbackWeights

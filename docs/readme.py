@@ -27,7 +27,8 @@ def settings_table() -> str:
     for name, field in [*((n, f) for n, f in Settings.model_fields.items() if n != "nightly"), *nested]:
         default = "" if field.default is PydanticUndefined else field.default
         shown = f"`{default}`" if default not in ("", None, {}, ()) else "none" if default is None else ""
-        variable = f"RECSYS_{name.upper().replace('.', '__')}" + ("__NAME__FIELD" if name in ("events", "models", "presets") else "")
+        variable = f"RECSYS_{name.upper().replace('.', '__')}"
+        variable += "__NAME__FIELD" if name in ("events", "models", "presets") else ""
         rows.append(f"| `{name}` | `{variable}` | {shown} | {field.description} |")
     return "\n".join(rows)
 

@@ -34,7 +34,7 @@ from recsys.serving.versions import parts_of
 
 def main(interactions: Path, nights: int, first: float, models: str, folder: Path) -> bool:
     events = in_step(read(interactions))
-    rig = make_rig(folder / "home", slice_of(events, 0, first), RECSYS_NIGHTLY__MODELS=models)
+    rig = make_rig(folder / "home", slice_of(events, 0, first), RECSYS_NIGHTLY__MODELS=models, RECSYS_NIGHTLY__NICE="0")
     step, well = (1 - first) / (nights - 1), True
     print(f"{'night':<7}{'events':>10}{'seconds':>9}  model        decision      champion, challenger, change")
     for night in range(nights):

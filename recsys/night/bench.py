@@ -13,9 +13,9 @@ from recsys.gate.verdict import Verdict, refused
 if TYPE_CHECKING:
     from recsys.night.line import Line
     from recsys.night.material import Material
-    from recsys.serving.bundle import ModelBundle
 
 SAME = "It is, byte for byte, what is live: there was nothing new to learn from."
+_CANNOT = "{} cannot be compared with: {}. Nothing goes live by itself without that: `recsys models promote` can."
 _FLATTERED = (
     "The live version learnt from the people it is judged by, which flatters it; one made by `recsys train --publish`"
     " did not."
@@ -44,7 +44,13 @@ def _verdict(
         challenger = line.candidates.load(version)
     except DamagedBundle as error:
         return refused(f"it cannot be loaded: {error.what}")
-    live = _loaded(line, champion)
+    others = {}
+    for other in {champion, anchor} - {None}:
+        try:
+            others[other] = line.registry.load(str(other))
+        except (DamagedBundle, NoModel) as error:
+            return Verdict("inconclusive", _CANNOT.format(other, error.what), level=0.0)
+    live = others.get(champion)
     share = material.share if live is None else min(material.share, float(live.card.get("panel", 0.0)))
     panel = material.judges(share) or material.panel
     if panel is None:
@@ -56,7 +62,7 @@ def _verdict(
         line.plan.rules,
         level=level,
         seed=line.plan.seed,
-        anchor=_loaded(line, anchor) if anchor != champion else None,
+        anchor=others[anchor] if anchor != champion else None,
         expected={"sha256": material.sha256, "until": material.until},
     )
     if live is not None and share <= 0:
@@ -79,14 +85,3 @@ def _anchor(line: Line, champion: str | None) -> str | None:
         return None
     told = (line.registry.verdict(champion) or {}).get("anchor")
     return told if told in line.registry.versions() else champion
-
-
-def _loaded(line: Line, version: str | None) -> ModelBundle | None:
-    """A version to compare with; None where there is none, or none that can be read."""
-    if version is None:
-        return None
-    try:
-        return line.registry.load(version)
-    except (DamagedBundle, NoModel) as error:
-        line.tell(f"warning: {version} cannot be compared with: {error.what}")
-        return None

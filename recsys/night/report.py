@@ -16,6 +16,7 @@ from recsys.errors import StoreError
 from recsys.interactions import iso_time
 from recsys.serving.versions import parts_of
 
+NOTHING = "\N{EN DASH}"
 _STATUS = {"promote": "ok", "keep": "ok", "inconclusive": "warn", "refused": "fail"}
 _HEAD = {
     "promote": "a new version is live",
@@ -86,14 +87,14 @@ def write_report(night: Mapping[str, Any], folder: Path) -> Path:
 def _number(value: float | None) -> str:
     """A figure as people read it: four digits that count, thousands apart."""
     if value is None:
-        return "–"
+        return NOTHING
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def _change(figure: Mapping[str, Any], key: str = "change") -> str:
     value = figure[key]
     if value is None:
-        return "–"
+        return NOTHING
     if figure["unit"] == "value":
         return _number(value)
     if figure["unit"] == "relative":
@@ -102,7 +103,7 @@ def _change(figure: Mapping[str, Any], key: str = "change") -> str:
 
 
 def _made(version: str | None) -> str:
-    return "–" if version is None else f"{parts_of(version)[0][:16].replace('T', ' ')} ({version[-12:]})"
+    return NOTHING if version is None else f"{parts_of(version)[0][:16].replace('T', ' ')} ({version[-12:]})"
 
 
 def _seconds(value: float) -> str:

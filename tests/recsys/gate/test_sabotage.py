@@ -45,7 +45,7 @@ def test_every_sabotaged_candidate_is_refused_for_its_cause_and_the_good_one_is_
 def test_chance_is_promoted_as_often_as_stated_by_the_rules_and_every_other_time_by_the_mean(capsys):
     rng = np.random.default_rng(0)
     person = rng.beta(1.2, 2.8, 150)
-    assert chance(person + rng.normal(0, 0.05, 150), person + rng.normal(0, 0.05, 150), nights=20)
-    by_the_mean = re.findall(r"the mean alone +(\d+) +nan +800", capsys.readouterr().out)
-    assert len(by_the_mean) == 2
-    assert all(300 < int(count) < 500 for count in by_the_mean)
+    assert chance(person + rng.normal(0, 0.05, 150), person + rng.normal(0, 0.05, 150), nights=10)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if "the levels of nights" in line]
+    assert [line[-1] for line in lines] == ["1,000", "1,000"]
+    assert all(400 < int(line[-2]) < 600 for line in lines)

@@ -114,7 +114,8 @@ def test_data_that_went_missing_stop_the_night_and_can_be_accepted(world: Memory
 
 
 @pytest.mark.parametrize(
-    "error", [StoreError("the database is gone"), MemoryError("no room"), OSError(errno.ENOSPC, "No space left on device")]
+    "error",
+    [StoreError("the database is gone"), MemoryError("no room"), OSError(errno.ENOSPC, "No space left on device")],
 )
 def test_what_fails_is_named_and_leaves_the_live_model_alone(world: MemoryWorld, error: Exception):
     world.night()
@@ -144,6 +145,19 @@ def test_one_person_or_none_is_a_named_error(world: MemoryWorld):
         world.night()
     with pytest.raises(NoModel):
         world.live()
+
+
+def test_beside_a_champion_that_cannot_be_read_nothing_is_promoted(world: MemoryWorld):
+    world.night()
+    before = world.live()
+    arrays = world.registry.folder / "versions" / before["ease"] / "model.safetensors"
+    arrays.chmod(0o644)
+    arrays.write_bytes(arrays.read_bytes()[:-1])
+    world.interactions = history(700, seed=1)
+    outcome = world.night()
+    assert outcome.decision == "inconclusive"
+    assert "cannot be compared with" in outcome.reason
+    assert world.live() == before
 
 
 def test_a_dry_run_changes_nothing(world: MemoryWorld):

@@ -23,7 +23,7 @@ START = 1_700_000_000_000_000
 
 
 def history(people: int = PEOPLE, seed: int = 0) -> Interactions:
-    """Everybody takes 12 items, nearly all of one half of the catalogue: even people of the first, odd of the second."""
+    """Everybody takes 12 items, nearly all of one half of the catalogue: even people of the first, odd the second."""
     rng = np.random.default_rng(seed)
     users, items, times = [], [], []
     for number in range(people):
