@@ -2,10 +2,11 @@
 
     python -m benchmarks.night.beside --interactions ml-1m/ratings.csv [--rate 100] [--idle 30]
 
-A home with a live release (of a first night with small models) is served by two workers and asked for recommendations
-in an open loop: first with nothing beside it, then while `recsys nightly` with its default models runs to its end, then
-idle again. Prints p50, p99, the worst and failures of each; status 1 where one fails, or the p99 beside the night is
-more than twice that of the idle spells.
+A home with the release of a first night is served by two workers and asked for recommendations in an open loop: first
+with nothing beside it, then while a second night on a little more data runs to its end, then idle again. Prints p50,
+p99, the worst and failures of each; then rolls back, and prints how soon every worker answers from the release before.
+Status 1 where an answer fails, the p99 beside the night is more than twice that of the idle spells, or a worker needs
+more than 5 s to come to the rollback.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.night.replay import in_step, read
-from benchmarks.night.rig import SMALL, Rig, make_rig, slice_of
-from benchmarks.serve.drill import recommendations
+from benchmarks.night.rig import Rig, make_rig, slice_of
+from benchmarks.serve.drill import comes_to, recommendations
 from benchmarks.serve.home import Home, Shape
 from benchmarks.serve.load import Request, Result, steady
-from benchmarks.serve.server import serving
+from benchmarks.serve.server import Server, serving
 
 BAR = 2.0  # times the idle p99
+BACK_SECONDS = 5.0
 
 
 def main(interactions: Path, rate: float, idle: float) -> bool:
     with tempfile.TemporaryDirectory() as place:
         events = in_step(read(interactions))
-        small = make_rig(Path(place, "home"), slice_of(events, 0, 0.95), **SMALL)
-        status, said = small.run()
+        rig = make_rig(Path(place, "home"), slice_of(events, 0, 0.95))
+        status, said = rig.run()
         if status:
             raise SystemExit(said)
-        with small.store() as store:
+        with rig.store() as store:
             store.add(slice_of(events, 0.95, 1))
             users = [str(user) for user in store.interactions().user.labels]
-        rig = Rig(small.folder, {})
         home = Home(rig.folder, Shape(), ("", ""))
         with serving(home) as server:
             requests = _requests(users)
@@ -50,13 +51,23 @@ def main(interactions: Path, rate: float, idle: float) -> bool:
                 beside = _asked(server.port, requests, rate, lambda: night.poll() is None)
                 said = night.communicate()[0]
             after = _asked(server.port, requests, rate, _for(idle))
-        print(said[-600:])
+            back = asyncio.run(_rolled_back(rig, server, users[0]))
+        print(said)
     quiet = max(before.p99, after.p99)
     for name, found in (("idle", before), ("beside the night", beside), ("idle again", after)):
         told = f"p50 {found.p50:.2f} ms, p99 {found.p99:.2f} ms, worst {found.worst:.1f} ms"
         print(f"{name}: {found.requests:,} answers in {found.seconds:.0f} s, {told}, {found.failed} failed")
     print(f"p99 beside the night is {beside.p99 / quiet:.2f} times the idle one; the bar is {BAR:g}")
-    return not beside.failed and beside.p99 <= BAR * quiet
+    print(f"a rollback reached the workers after {', '.join(f'{one:.2f}' for one in back)} s")
+    return not beside.failed and beside.p99 <= BAR * quiet and max(back, default=0) < BACK_SECONDS
+
+
+async def _rolled_back(rig: Rig, server: Server, user: str) -> list[float]:
+    """Seconds after which each worker answered from the release before; RecsysError where nothing was promoted."""
+    connections = (await server.each()).values()
+    release = rig.registry.rollback()
+    version = release.version(release.default)
+    return list(await asyncio.gather(*(comes_to(connection, user, version) for connection in connections)))
 
 
 def _requests(users: list[str]) -> Iterator[Request]:
