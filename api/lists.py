@@ -28,17 +28,17 @@ def make_lists(
     churn, people, after = ChurnCounter(n), 0, None
     model, version = "", ""
     while users := store.active_users(since, after, AT_ONCE):
-        after = users[-1]
-        histories = [(user, store.history(user)) for user in users]
-        answers = service.recommend_many(histories, Ask(n), assortment)
-        model, version = answers[0].model_name, answers[0].model_version
-        before = store.lists(model, users)
-        rows = []
-        for user, answer in zip(users, answers, strict=True):
-            rows.append((user, [(row.item, row.score) for row in answer.items]))
-            if user in before:
-                churn.add([item for item, _ in before[user][1]], [row.item for row in answer.items])
-        people += store.put_lists(model, version, rows)
+        after, forgotten = users[-1], -1
+        while forgotten != store.marks().forgotten:  # who left and came again has no list of what they did before
+            forgotten = store.marks().forgotten
+            answers = service.recommend_many([(user, store.history(user)) for user in users], Ask(n), assortment)
+            model, version = answers[0].model_name, answers[0].model_version
+            before = store.lists(model, users)
+            lists = {answer.user: [(row.item, row.score) for row in answer.items] for answer in answers}
+            written = store.put_lists(model, version, [(user, lists[user]) for user in users])
+        people += written
+        for user in before:
+            churn.add([item for item, _ in before[user][1]], [item for item, _ in lists[user]])
         beat()
     if version:
         store.drop_lists(model, version)

@@ -89,6 +89,7 @@ def report_of(
 def write(session: Session, evaluation: Evaluation, out: Path | None, report: Mapping[str, Any]) -> Path:
     from recsys.reports.write import write_report
 
+    session.check_nobody_left()
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return write_report(evaluation, out if out is not None else session.settings.reports_folder / name, report)
 

@@ -26,6 +26,7 @@ class Session:
         self.config_file = Path(config_file) if config_file else None
         self.flags: dict[str, Any] = {"home": home}
         self.debug = debug
+        self._forgotten: int | None = None
 
     @cached_property
     def settings(self) -> Settings:
@@ -55,7 +56,19 @@ class Session:
         if create and migrations.current(store.engine) is None:
             migrations.upgrade(store.engine)
         migrations.check(store.engine)
+        if self._forgotten is None:
+            self._forgotten = store.marks().forgotten
         return store
+
+    def check_nobody_left(self) -> None:
+        """DataError when somebody was forgotten since the store was first opened here: what was made of it may know
+        them, and must not be kept."""
+        if self._forgotten is not None and self.store().marks().forgotten != self._forgotten:
+            raise DataError(
+                "somebody was forgotten meanwhile, and what was made of the store may know them",
+                where="the store",
+                do="run the same command again",
+            )
 
     def registry(self) -> ModelRegistry:
         from recsys.serving.registry import ModelRegistry

@@ -107,7 +107,7 @@ def sync_folder(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> StoreError:
     return StoreError(
-        "the models folder cannot be written", where=f"{path}: {error.strerror}", do="mend permissions or free space"
+        "this cannot be written", where=f"{path}: {error.strerror}", do="mend permissions or free space"
     )
 
 

@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.store import Store
+from recsys.evaluation import run as run_module
+
 
 @pytest.fixture
 def log(tmp_path: Path) -> str:
@@ -204,3 +207,24 @@ def test_people_of_similar_interests_are_exported(run: Any, log: str, tmp_path: 
     refused = run("--home", "h", "export", "groups", "g.csv", "--model", "popularity")
     assert refused.status == 2
     assert "bottleneck" in refused.err
+
+
+def test_nothing_is_written_of_somebody_who_was_forgotten_meanwhile(
+    run: Any, log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--home", "h", "import", log)
+    asked = ("--home", "h", "evaluate", "--models", "als,popularity", "--min-user", "2")
+    assert run(*asked).status == 0
+    compare, left = run_module.compare, []
+
+    def leave(*arguments: Any, **options: Any) -> Any:
+        with Store.open(f"sqlite:///{tmp_path / 'h' / 'recsys.db'}") as store:
+            left.append(store.forget("u7"))
+        return compare(*arguments, **options)
+
+    monkeypatch.setattr(run_module, "compare", leave)
+    outcome = run(*asked, "--out", "report")
+    assert left[0] is not None
+    assert outcome.status == 1
+    assert "somebody was forgotten meanwhile" in outcome.err
+    assert not (tmp_path / "report").exists()
