@@ -21,8 +21,18 @@ def make_lists(
     """Replace the lists of those who did something in the ``days`` before ``until`` (microseconds; None: of all).
 
     The same rules as for an answer over HTTP. Returns people, model, version and the churn against the lists before.
-    Lists of those who are no longer active are removed.
+    Lists of those who are no longer active are removed. Where another release goes live meanwhile, all are made again.
     """
+    while True:
+        found = _made(store, service, n, until, days, beat)
+        if found is not None:
+            return found
+
+
+def _made(
+    store: Store, service: RecommendationService, n: int, until: int | None, days: float, beat: Callable[[], None]
+) -> dict[str, Any] | None:
+    """All lists, of one release; None where it did not stay live until they were done."""
     since = None if until is None else until - int(days * MICROSECONDS_PER_DAY)
     assortment = Assortments(store).current(store.marks().items)
     churn, people, after = ChurnCounter(n), 0, None
@@ -32,6 +42,8 @@ def make_lists(
         while forgotten != store.marks().forgotten:  # who left and came again has no list of what they did before
             forgotten = store.marks().forgotten
             answers = service.recommend_many([(user, store.history(user)) for user in users], Ask(n), assortment)
+            if version not in ("", answers[0].model_version):
+                return None
             model, version = answers[0].model_name, answers[0].model_version
             before = store.lists(model, users)
             lists = {answer.user: [(row.item, row.score) for row in answer.items] for answer in answers}

@@ -35,8 +35,8 @@ class StoreWorld:
         return Reading(self.store.interactions(), bad, forgotten)
 
     def earlier(self, n: int) -> Sequence[Mapping[str, Any]]:
-        ended = [night for night in self.store.nights.recent(4 * n) if night.status == "done"]
-        return [data for night in ended if (data := night.facts.get("data"))][:n]
+        ended = self.store.nights.recent(n, "done")
+        return [data for night in ended if (data := night.facts.get("data"))]
 
     def forgotten(self) -> int:
         return self.store.marks().forgotten

@@ -163,9 +163,13 @@ class Nights:
             facts=to_json(_plain(facts)),
         )
 
-    def recent(self, n: int) -> list[NightRecord]:
-        """The last n nights, the newest first; steps in the order in which they started, verdicts as they came."""
-        nights = rows_of(self._engine, select(*Night.__table__.columns).order_by(Night.id.desc()).limit(n))
+    def recent(self, n: int, status: str | None = None) -> list[NightRecord]:
+        """The last n nights, of one status or of any, the newest first; steps in the order in which they started,
+        verdicts as they came."""
+        wanted = select(*Night.__table__.columns)
+        if status is not None:
+            wanted = wanted.where(Night.status == status)
+        nights = rows_of(self._engine, wanted.order_by(Night.id.desc()).limit(n))
         ids = [row.id for row in nights]
         steps: dict[int, list[StepRecord]] = {id_: [] for id_ in ids}
         verdicts: dict[int, list[VerdictRecord]] = {id_: [] for id_ in ids}

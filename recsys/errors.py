@@ -78,5 +78,13 @@ class Forgotten(RecsysError):
     """A model version learnt from somebody who has been forgotten since: it does not go live, or not again."""
 
 
+class Moved(RecsysError):
+    """What is live was changed by somebody else since it was looked at."""
+
+
+class BeginAnew(RecsysError):
+    """A night's work rests on what no longer holds: it has to begin anew."""
+
+
 class Fenced(RecsysError):
     """Whoever wants to publish was taken for dead, and another has taken over since."""

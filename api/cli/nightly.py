@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import click
 
 from api.cli.output import FitProgress, json_option, print_json, say
 from api.cli.session import Session
+from recsys.errors import RecsysError
 
 if TYPE_CHECKING:
     from recsys.night.run import Outcome
@@ -51,13 +53,21 @@ def _run(session: Session, dry_run: bool, accept_data: bool) -> Outcome:
     lock = NightLock(settings.night_folder, settings.nightly.stuck_minutes * 60)
     lock.check()  # before the seconds that the rest takes to import
     from api.night import StoreWorld, plan_of
+    from api.notify import post
     from recsys.night.run import run_night
 
     plan = plan_of(settings, dry_run=dry_run, accept_data=accept_data)
     os.nice(settings.nightly.nice)
     signal.signal(signal.SIGTERM, _terminated)
     shown = _Shown()
-    world = StoreWorld(settings, session.store(), shown.watch)
+    try:
+        store = session.store()
+    except RecsysError as error:
+        if not dry_run:
+            failed = {"status": "failed", "decision": None, "reason": error.what}
+            say(post(settings.nightly.webhook, failed))
+        raise
+    world = StoreWorld(settings, store, shown.watch)
     outcome = run_night(plan, world, session.registry(), settings.night_folder, shown.say, lock)
     say(f"the night is over: {outcome.decision}")
     for part in (outcome.reason, outcome.said):
@@ -80,7 +90,8 @@ class _Shown:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        say(line)
+        with suppress(OSError):  # whoever read along has gone: the night goes on
+            say(line)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

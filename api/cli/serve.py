@@ -13,9 +13,7 @@ from api.cli.session import Session
 @click.option("--workers", type=click.IntRange(1, 256), help="Server processes (RECSYS_WORKERS, 2).")
 @click.option("--nightly", metavar="HH:MM", help="Also run `recsys nightly` every day at this local time.")
 @click.pass_obj
-def command(
-    session: Session, host: str | None, port: int | None, workers: int | None, nightly: str | None
-) -> None:
+def command(session: Session, host: str | None, port: int | None, workers: int | None, nightly: str | None) -> None:
     """Serve the HTTP API and the pages until stopped."""
     from api.schedule import clock_time
     from api.server import serve

@@ -27,7 +27,8 @@ def judged(
 ) -> tuple[Verdict, str | None]:
     """The verdict on a version, and the anchor that holds from now on (see `recsys.gate.judge`)."""
     anchor = _anchor(line, champion)
-    verdict = _held(line, _verdict(line, version, champion, anchor, material, level))
+    verdict = _verdict(line, version, champion, anchor, material, level)
+    verdict = _held(line, _unknowing(line, champion, verdict))
     if verdict.decision == "promote" and (champion is None or verdict.better_than_anchor):
         anchor = version
     return verdict, anchor
@@ -44,13 +45,10 @@ def _verdict(
         challenger = line.candidates.load(version)
     except DamagedBundle as error:
         return refused(f"it cannot be loaded: {error.what}")
-    others = {}
-    for other in {champion, anchor} - {None}:
-        try:
-            others[other] = line.registry.load(str(other))
-        except (DamagedBundle, NoModel) as error:
-            return Verdict("inconclusive", _CANNOT.format(other, error.what), level=0.0)
-    live = others.get(champion)
+    try:
+        live = None if champion is None else line.registry.load(champion)
+    except (DamagedBundle, NoModel) as error:
+        return Verdict("inconclusive", _CANNOT.format(champion, error.what), level=0.0)
     share = material.share if live is None else min(material.share, float(live.card.get("panel", 0.0)))
     panel = material.judges(share) or material.panel
     if panel is None:
@@ -62,7 +60,7 @@ def _verdict(
         line.plan.rules,
         level=level,
         seed=line.plan.seed,
-        anchor=others[anchor] if anchor != champion else None,
+        anchor=line.registry.load(anchor) if anchor is not None and anchor != champion else None,
         expected={"sha256": material.sha256, "until": material.until},
     )
     if live is not None and share <= 0:
@@ -80,8 +78,29 @@ def _held(line: Line, verdict: Verdict) -> Verdict:
 
 
 def _anchor(line: Line, champion: str | None) -> str | None:
-    """The version from which the present run of "not worse" started; the champion itself where that is not known."""
+    """The version from which the present run of "not worse" started; the champion itself where that is not known, or
+    cannot be loaded any more."""
     if champion is None:
         return None
     told = (line.registry.verdict(champion) or {}).get("anchor")
-    return told if told in line.registry.versions() else champion
+    if not isinstance(told, str) or told == champion:
+        return champion
+    try:
+        line.registry.load(told)
+    except (DamagedBundle, NoModel) as error:
+        line.tell(f"warning: the anchor {told} cannot be loaded, so the live version is measured alone: {error.what}")
+        return champion
+    return told
+
+
+def _unknowing(line: Line, champion: str | None, verdict: Verdict) -> Verdict:
+    """Where the live version may have learnt from somebody who was forgotten, one that did not takes its place unless
+    it is shown to be worse."""
+    since = line.registry.marks().get(champion or "")
+    if since is None or verdict.decision == "promote":
+        return verdict
+    why = f"The live version may have learnt from somebody who was forgotten at {since}"
+    if verdict.decision == "inconclusive" and verdict.figures:
+        reason = f"{why}, and this one is not shown to be worse. Otherwise: {verdict.reason}"
+        return replace(verdict, decision="promote", reason=reason)
+    return replace(verdict, reason=f"{verdict.reason} {why}: a person may promote this one all the same.")

@@ -66,6 +66,13 @@ def check_data(
     return [check for check in found if check is not None]
 
 
+def in_words(checks: Sequence[Check]) -> str:
+    """How they came out."""
+    counts = {status: sum(check.status == status for check in checks) for status in ("ok", "warn", "fail")}
+    odd = f", {counts['warn']} warnings" if counts["warn"] else ""
+    return f"{counts['ok']} ok{odd}" + (f", {counts['fail']} failed and accepted" if counts["fail"] else "")
+
+
 def _enough(today: Facts) -> Check:
     status: Status = "ok" if today["users"] >= FEWEST_PEOPLE else "fail"
     detail = f"{today['events']:,} events of {today['users']:,} people on {today['items']:,} items"

@@ -46,6 +46,16 @@ class Journal:
         self._state["steps"][step] |= {"seconds": round(seconds, 3), "detail": detail, "result": result, "began": 0}
         self._write()
 
+    def failed(self, step: str) -> None:
+        """It ended, by an error that has a name: that is no interruption."""
+        self._state["steps"][step]["began"] = 0
+        self._write()
+
+    def undo(self, step: str) -> None:
+        """It has to be done again."""
+        self._state["steps"].pop(step, None)
+        self._write()
+
     def result(self, step: str) -> Any:
         """What came of a step that is done; KeyError for one that is not."""
         return self._state["steps"][step]["result"]
@@ -58,7 +68,8 @@ class Journal:
         return {name: dict(entry) for name, entry in self._state["steps"].items() if "result" in entry}
 
     def clear(self) -> None:
-        """The night is over, or has to begin anew: nothing is left to go on from."""
+        """The night is over, or has to begin anew: nothing is left to go on from, wherever this is cut off."""
+        (self.folder / _FILE).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.resumed = False
         self._state = {"identity": self._identity, "steps": {}, "facts": {}}

@@ -11,21 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from recsys.candidate import train_candidate
-from recsys.errors import DamagedBundle, DataError, Forgotten, NoModel, RecsysError, TrainingError
-from recsys.evaluation.checks.check import Check
+from recsys.errors import BeginAnew, DamagedBundle, DataError, Moved, NoModel, RecsysError, TrainingError
 from recsys.gate.spending import DAYS, level_tonight
 from recsys.gate.verdict import Verdict, refused
 from recsys.night.bench import judged
-from recsys.night.checks import Reading, check_data, facts_of
+from recsys.night.checks import Reading, check_data, facts_of, in_words
 from recsys.night.material import Material
 from recsys.night.plan import Plan, Tell, World
+from recsys.night.release import discard, publish
 from recsys.night.steps import Done, Steps
 from recsys.recommender import Checkpoint, FitOptions, Progress
 from recsys.serving.registry import ModelRegistry
 
-
-class SomebodyLeft(RecsysError):
-    """Somebody was forgotten while the night was at work on a snapshot that holds them: it has to begin anew."""
+MOST_JUDGED = 3  # times: when a person publishes while the night judges
 
 
 class Line:
@@ -50,7 +48,7 @@ class Line:
         self.folder, self.steps, self.tell = folder, steps, tell
         self.token, self.night = token, night
         self.candidates = ModelRegistry(folder / "models") if plan.dry_run else registry
-        self._journal = steps.journal
+        self.journal = steps.journal
         self._reading: Reading | None = None
 
     def run(self) -> dict[str, Any]:
@@ -58,9 +56,18 @@ class Line:
         material = self._material()
         for name in self.plan.models:
             self.steps.run(f"train {name}", partial(self._train, name, material))
-        for name in self.plan.models:
-            self.steps.run(f"judge {name}", partial(self._judge, name, material))
-        self.steps.run("publish", self._publish)
+        for again in range(MOST_JUDGED):
+            for name in self.plan.models:
+                self.steps.run(f"judge {name}", partial(self._judge, name, material))
+            try:
+                self.steps.run("publish", self._publish)
+                break
+            except Moved as moved:
+                if again == MOST_JUDGED - 1:
+                    raise
+                self.tell(f"{moved.what}: judging again beside that one")
+                for name in self.plan.models:
+                    self.journal.undo(f"judge {name}")
         if not self.plan.dry_run:
             self.steps.run("lists", self._lists)
             self.steps.run("report", self._report)
@@ -68,11 +75,11 @@ class Line:
 
     def facts(self) -> dict[str, Any]:
         """What is known so far: steps, data, checks, verdicts, what was published, lists."""
-        steps = self._journal.steps()
+        steps = self.journal.steps()
         result = {name: one["result"] for name, one in steps.items()}
         return {
             "night": self.night,
-            "begun": self._journal.facts.get("begun"),
+            "begun": self.journal.facts.get("begun"),
             "dry_run": self.plan.dry_run,
             "steps": [
                 {"name": name, "seconds": one["seconds"], "detail": one["detail"]} for name, one in steps.items()
@@ -89,12 +96,15 @@ class Line:
     # The data
 
     def _material(self) -> Material:
-        place, fresh = self.folder / "material", not self._journal.done("matrix")
+        place, fresh = self.folder / "material", not self.journal.done("matrix")
         self.steps.run("snapshot", self._snapshot, again=fresh)
         self.steps.run("checks", self._checks, again=fresh)
         self.steps.run("matrix", partial(self._matrix, place))
         self._reading = None
-        return Material.load(place)
+        try:
+            return Material.load(place)
+        except DamagedBundle as error:
+            raise BeginAnew(f"what was kept of the data cannot be read: {error.what}") from error
 
     def _snapshot(self) -> Done:
         forgettings = self.registry.forgettings()  # before the reading: whoever is forgotten after it is noticed
@@ -116,11 +126,12 @@ class Line:
         odd = [check for check in found if check.status != "ok"]
         for check in odd:
             self.tell(f"warning: {check.name}? {check.detail}")
-        return Done([asdict(check) for check in found], _in_words(found))
+        return Done([asdict(check) for check in found], in_words(found))
 
     def _matrix(self, place: Path) -> Done:
         plan = self.plan
         material = Material.of(self._read().interactions, plan.weights, plan.min_user, plan.min_item, share=plan.share)
+        self.steps.beat(force=True)  # before anything is written that another night may be using
         material.save(place)
         apart = 0 if material.panel is None else len(material.panel.users)
         facts = {**material.card(), "apart": apart}
@@ -153,26 +164,31 @@ class Line:
         options = FitOptions(device=plan.device, seed=plan.seed, on_progress=on_progress, checkpoint=checkpoint)
         try:
             bundle = train_candidate(name, dict(plan.models[name]), material.learnt, options, material.card())
-            forgettings = None if plan.dry_run else self._journal.result("snapshot")["forgettings"]
+            self.steps.beat(force=True)
+            before = self.candidates.versions()
+            forgettings = None if plan.dry_run else self.journal.result("snapshot")["forgettings"]
             [version] = self.candidates.add([bundle], forgettings)
         except (TrainingError, DamagedBundle, DataError, ArithmeticError) as error:
             why = error.what if isinstance(error, RecsysError) else f"{type(error).__name__}: {error}"
-            return Done({"version": None, "why": why}, f"failed: {why}")
-        if self._somebody_left():  # asked after it was added: whoever is forgotten from here on marks it
-            self._remove(version)
-            raise SomebodyLeft("somebody was forgotten while the models learnt")
-        return Done({"version": version, "why": None}, f"{version}, {bundle.card['parameters']:,} parameters")
+            return Done({"version": None, "made": False, "why": why}, f"failed: {why}")
+        made = version not in before
+        if self.somebody_left():  # asked after it was added: whoever is forgotten from here on marks it
+            if made:
+                self.candidates.remove(version)
+            raise BeginAnew("somebody was forgotten while the models learnt")
+        return Done(
+            {"version": version, "made": made, "why": None}, f"{version}, {bundle.card['parameters']:,} parameters"
+        )
 
     def _judge(self, name: str, material: Material) -> Done:
-        trained = self._journal.result(f"train {name}")
-        version, champion = trained["version"], self._live().get(name)
-        spent = self.world.ledger.spent(name, int((time.time() - DAYS * 86_400) * 1e6))
-        level = level_tonight(spent, self.plan.rules)
-        anchor = None
+        trained = self.journal.result(f"train {name}")
+        version, champion = trained["version"], self.live().get(name)
+        level, anchor = self._level(name), None
         if version is None:
             verdict: Verdict = refused(trained["why"])
         else:
             verdict, anchor = judged(self, version, champion, material, level)
+        self.steps.beat(force=True)
         cost = verdict.level if isfinite(verdict.level) else 0.0  # a challenger that was refused had no test
         found = {**verdict.as_dict(), "champion": champion, "challenger": version, "anchor": anchor}
         if not self.plan.dry_run:
@@ -184,69 +200,47 @@ class Line:
                 )
         return Done(found, f"{verdict.decision}: {verdict.reason}")
 
+    def _level(self, name: str) -> float:
+        """Of tonight's test; noted, so that a night that was cut off does not count its own verdict as spent."""
+        levels = dict(self.journal.facts.get("levels", {}))
+        if name not in levels:
+            spent = self.world.ledger.spent(name, int((time.time() - DAYS * 86_400) * 1e6))
+            levels[name] = level_tonight(spent, self.plan.rules)
+            self.journal.note(levels=levels)
+        return float(levels[name])
+
     def _publish(self) -> Done:
-        verdicts = {name: self._journal.result(f"judge {name}") for name in self.plan.models}
-        live = self._live()
-        promoted = {name: one["challenger"] for name, one in verdicts.items() if one["decision"] == "promote"}
-        if self.plan.dry_run:
-            return Done({"live": live, "promoted": promoted}, "a dry run: nothing was changed")
-        todo = [version for name, version in promoted.items() if live.get(name) != version]
-        self.steps.beat(force=True)
-        if todo:
-            if self._somebody_left():
-                raise SomebodyLeft("somebody was forgotten before the models were published")
-            try:
-                self.registry.go_live(todo, fence=self.token)
-            except Forgotten as error:
-                raise SomebodyLeft("somebody was forgotten before the models were published") from error
-        live = self._live()
-        for one in verdicts.values():
-            version = one["challenger"]
-            if one["decision"] == "refused" and version is not None:
-                self._remove(version)
-        anchors = {one["anchor"] for one in verdicts.values()} - {None}
-        removed = self.registry.prune(self.plan.keep, spare=anchors)
-        said = ", ".join(promoted.values()) + " now live" if promoted else "what was live stays"
-        return Done({"live": live, "promoted": promoted, "removed": removed}, said)
+        return publish(self, {name: self.journal.result(f"judge {name}") for name in self.plan.models})
 
     def discard(self) -> None:
         """Remove the candidates of a night that has to begin anew."""
         for name in self.plan.models:
-            if self._journal.done(f"train {name}"):
-                self._remove(self._journal.result(f"train {name}")["version"])
+            discard(self, name)
 
-    def _remove(self, version: str | None) -> None:
-        """Remove a candidate, unless it is a version that has to stay: the same bytes may have been there before."""
-        rows = {row["version"]: row for row in self.candidates.describe()}
-        if version in rows and not rows[version]["live"] and not rows[version]["previous"]:
-            self.candidates.remove(str(version))
-
-    def _live(self) -> Mapping[str, str]:
+    def live(self) -> Mapping[str, str]:
         try:
             return dict(self.registry.live().models)
         except NoModel:
             return {}
 
-    def _somebody_left(self) -> bool:
+    def somebody_left(self) -> bool:
         """From the store, or, as far as the registry knows, from anything that may have been learnt from."""
-        before = self._journal.result("snapshot")
+        before = self.journal.result("snapshot")
         now = (self.world.forgotten(), self.registry.forgettings())
         return now != (before["forgotten"], before["forgettings"])
 
     # What others read
 
     def _lists(self) -> Done:
-        if not self._live():
+        if not self.live():
             return Done(None, "nothing is live, so there are no lists to make")
-        found = self.world.lists(self.steps.beat)
+        try:
+            found = self.world.lists(self.steps.beat)
+        except DamagedBundle as error:
+            self.tell(f"warning: no lists were made: {error.what}")
+            return Done(None, f"none were made: what is live cannot be read from the disk: {error.what}")
         return Done(found, f"the lists of {found['people']:,} active people, {found['churn']['text']}")
 
     def _report(self) -> Done:
         place = self.world.report(self.facts())
         return Done(str(place), str(place))
-
-
-def _in_words(checks: list[Check]) -> str:
-    counts = {status: sum(check.status == status for check in checks) for status in ("ok", "warn", "fail")}
-    odd = f", {counts['warn']} warnings" if counts["warn"] else ""
-    return f"{counts['ok']} ok{odd}" + (f", {counts['fail']} failed and accepted" if counts["fail"] else "")

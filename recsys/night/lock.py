@@ -15,12 +15,16 @@ from pathlib import Path
 from recsys.errors import AlreadyRunning, Fenced
 from recsys.serving.files import unwritable
 
-_LOCK, _HOLDER = "lock", "holder.json"
+_LOCK, _HOLDER, _TURN = "lock", "holder.json", "turn"
+_TRIES, _PAUSE = 10, 0.02  # a lock is held for a moment by whoever only looks who has it
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who runs a night. since, beat: seconds since 1970, of its start and of its last sign of life; step: its last."""
+    """Who runs a night. since, beat: seconds since 1970, of its start and of its last sign of life; step: its last.
+
+    file: the inode of the lock that it holds: what a killed one left behind says nothing of the next.
+    """
 
     pid: int
     host: str
@@ -28,6 +32,7 @@ class Holder:
     since: float
     beat: float
     step: str = ""
+    file: int = 0
 
     @property
     def silent(self) -> float:
@@ -54,20 +59,18 @@ class NightLock:
 
     def holder(self) -> Holder | None:
         """Whoever holds the lock now, as far as it told; None when nobody does."""
-        path = self.folder / _LOCK
         try:
-            descriptor = os.open(path, os.O_RDWR)
+            descriptor = os.open(self.folder / _LOCK, os.O_RDWR)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise unwritable(self.folder / _LOCK, error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return self._told() or Holder(0, "an unknown machine", 0, time.time(), time.time())
+            if self._locked(descriptor):
+                return None
+            return self._told(descriptor) or Holder(0, "this machine or another", 0, time.time(), time.time())
         finally:
             os.close(descriptor)
-        return None
 
     def check(self) -> None:
         """AlreadyRunning where another holds it who is not stuck: sooner said than `held` can."""
@@ -77,12 +80,16 @@ class NightLock:
 
     @contextmanager
     def held(self, take_over: bool = False) -> Iterator[None]:
-        """Hold it for a block. AlreadyRunning at once when another does, saying so when that one seems to be stuck.
+        """Hold it for a block. AlreadyRunning at once when another does.
 
         take_over: hold it all the same when its holder has been silent for ``stuck`` seconds.
         """
         self.taken_from = None
-        self._take(take_over)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._take(take_over)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
         try:
             yield
         finally:
@@ -94,19 +101,16 @@ class NightLock:
 
     def beat(self, step: str | None = None, token: int | None = None) -> None:
         """A sign of life. Fenced when another has taken over, StoreError when it cannot be written."""
-        if not self._same(self._descriptor):
+        if self._descriptor is None or not self._same(self._descriptor):
             raise Fenced(
                 "another night took over from this one, which was silent for too long",
                 where=str(self.folder),
                 do="nothing: this one ends here, and publishes nothing",
             )
-        before = self._mine or Holder(os.getpid(), socket.gethostname(), 0, time.time(), time.time())
-        self._mine = replace(
-            before,
-            beat=time.time(),
-            step=before.step if step is None else step,
-            token=before.token if token is None else token,
-        )
+        now, file = time.time(), os.fstat(self._descriptor).st_ino
+        before = self._mine or Holder(os.getpid(), socket.gethostname(), 0, now, now, file=file)
+        step, token = before.step if step is None else step, before.token if token is None else token
+        self._mine = replace(before, beat=now, step=step, token=token)
         path = self.folder / _HOLDER
         partial = path.with_name(f".{_HOLDER}.{os.getpid()}")
         try:
@@ -116,37 +120,41 @@ class NightLock:
             raise unwritable(path, error) from error
 
     def _take(self, take_over: bool) -> None:
-        path = self.folder / _LOCK
+        """One at a time decides who holds it, so that two cannot both take over, each from the other."""
+        turn = os.open(self.folder / _TURN, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise unwritable(path, error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            free = self._same(descriptor)
-        except BlockingIOError:
-            free = False
-        if free:
-            self._descriptor = descriptor
-            self._mine = None
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            if not self._locked(descriptor):
+                other = self._told(descriptor)
+                os.close(descriptor)
+                if other is None or not take_over or other.silent <= self.stuck:
+                    raise self._taken(other)
+                (self.folder / _LOCK).unlink()  # the old one keeps the lock of a file that has no name any more
+                self.taken_from = other
+                descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._descriptor, self._mine = descriptor, None
             self.beat()
-            return
-        os.close(descriptor)
-        other = self._told()
-        stuck = other is not None and other.silent > self.stuck
-        if stuck and take_over:
-            path.unlink(missing_ok=True)  # the old one keeps the lock of a file that has no name any more
-            self._take(take_over=False)
-            self.taken_from = other
-            return
-        raise self._taken(other)
+        finally:
+            os.close(turn)
 
     def _taken(self, other: Holder | None) -> AlreadyRunning:
         words = other.words() if other is not None else "just started"
         return AlreadyRunning(
             "a night is already running", where=f"{self.folder}: {words}", do="see `recsys nightly --status`"
         )
+
+    @staticmethod
+    def _locked(descriptor: int) -> bool:
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_PAUSE)
+            else:
+                return True
+        return False
 
     def _same(self, descriptor: int | None) -> bool:
         """Is an open file still the one that has the lock's name?"""
@@ -161,8 +169,19 @@ class NightLock:
         mine = os.fstat(descriptor)
         return (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino)
 
-    def _told(self) -> Holder | None:
+    def _told(self, descriptor: int) -> Holder | None:
+        """What the holder of an open lock said of itself; None where it said nothing yet, or nothing readable."""
         try:
-            return Holder(**json.loads((self.folder / _HOLDER).read_bytes()))
-        except (OSError, ValueError, TypeError):
+            told = json.loads((self.folder / _HOLDER).read_bytes())
+            found = Holder(
+                int(told["pid"]),
+                str(told["host"]),
+                int(told["token"]),
+                float(told["since"]),
+                float(told["beat"]),
+                str(told["step"]),
+                int(told["file"]),
+            )
+        except (OSError, ValueError, TypeError, KeyError):
             return None
+        return found if found.file == os.fstat(descriptor).st_ino else None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recsys.errors import Fenced, RecsysError, StoreError
+from recsys.errors import AlreadyRunning, BeginAnew, Fenced, RecsysError, StoreError
 from recsys.night.journal import Journal
-from recsys.night.line import Line, SomebodyLeft
+from recsys.night.line import Line
 from recsys.night.lock import Holder, NightLock
 from recsys.night.plan import Plan, Tell, World
 from recsys.night.steps import Steps
@@ -50,9 +51,10 @@ def run_night(plan: Plan, world: World, registry: ModelRegistry, folder: Path, t
         try:
             line, journal = _begun(plan, world, registry, folder, tell, lock)
         except RecsysError as error:  # the database, or the disk: then there is no line to end
+            error = _in_words(error)
             if not plan.dry_run:
                 tell(world.notify({"status": "failed", "decision": None, "reason": error.what, "verdicts": {}}))
-            raise
+            raise error from None
         return _ended(line, world, journal, tell)
 
 
@@ -60,8 +62,11 @@ def _begun(
     plan: Plan, world: World, registry: ModelRegistry, folder: Path, tell: Tell, lock: NightLock
 ) -> tuple[Line, Journal]:
     """A line with its journal: that of a night which was cut off, where it can be gone on with."""
+    lock.beat()  # Fenced here, and not after asking for a token that would fence off who took over
     token = registry.next_fence()
     lock.beat(token=token)
+    if not plan.dry_run:
+        shutil.rmtree(folder / "dry", ignore_errors=True)  # of a dry run that was killed
     work = folder / ("dry" if plan.dry_run else "work")
     journal = Journal(work, plan.identity())
     begun = journal.facts.get("begun", 0.0)
@@ -91,42 +96,57 @@ def _ended(line: Line, world: World, journal: Journal, tell: Tell) -> Outcome:
         decision = min((one["decision"] for one in verdicts.values()), key=_ORDER.index)
         reason = "; ".join(f"{name}: {one['decision']}: {one['reason']}" for name, one in verdicts.items())
         facts |= {"decision": decision, "reason": reason, "status": "done"}
-        said = "" if line.plan.dry_run else world.notify(facts)
         _write(line, world, tell, "done", decision, reason, facts)
-        journal.clear()
         over = True
+        journal.clear()
+        said = "" if line.plan.dry_run else world.notify(facts)
         return Outcome(decision, reason, facts, said)
     except Fenced:
         over = True  # what is there belongs to the night that took over
         raise
     except (RecsysError, MemoryError, OSError, ArithmeticError) as error:
         over = True
-        why = error.what if isinstance(error, RecsysError) else f"{type(error).__name__}: {error}"
-        reason = f"{line.steps.now}: {why}"
+        found = _in_words(error)
+        reason = f"{line.steps.now}: {found.what}"
         facts = {**line.facts(), "status": "failed", "decision": None, "reason": reason}
         _write(line, world, tell, "failed", None, reason, facts)
         if not line.plan.dry_run:
             tell(world.notify(facts))
-        if not isinstance(error, StoreError | MemoryError | OSError):
-            journal.clear()  # the same data would fail the same way; of the others the work done is worth keeping
-        raise
+        if not isinstance(found, StoreError):
+            journal.clear()  # the same data would fail the same way; behind a full disk the work is worth keeping
+        raise found from error
     finally:
         if not over:  # a signal, or a bug
             _write(line, world, tell, "failed", None, f"{line.steps.now}: interrupted", line.facts())
+
+
+def _in_words(error: Exception) -> RecsysError:
+    """An error of a night as one of ours. That others write to the registry all the time is no second night."""
+    if isinstance(error, AlreadyRunning):
+        return StoreError(
+            f"the models are in use: {error.what}", where=error.where, do="the next night goes on from here"
+        )
+    if isinstance(error, RecsysError):
+        return error
+    if isinstance(error, OSError):
+        what = error.strerror or str(error)
+        return StoreError(what, where=str(error.filename or ""), do="free space, or mend permissions")
+    what = "not enough memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
+    return RecsysError(what, do="use a smaller model, or a machine with more memory")
 
 
 def _run(line: Line, journal: Journal, tell: Tell) -> dict[str, Any]:
     for start in range(1, MOST_STARTS + 1):
         try:
             return line.run()
-        except SomebodyLeft as left:
+        except BeginAnew as left:
             line.discard()
             kept = journal.facts
             journal.clear()
             journal.note(**kept)
             if start == MOST_STARTS:
                 raise
-            tell(f"{left.what}: beginning anew without them")
+            tell(f"{left.what}: beginning anew")
     raise AssertionError("the last start returns or raises")
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from recsys.errors import RecsysError, StoreError, TrainingError
+from recsys.errors import Fenced, RecsysError, StoreError, TrainingError
 from recsys.night.journal import MOST_BEGINNINGS, Journal
 from recsys.night.lock import NightLock
 from recsys.night.plan import Ledger, Tell
@@ -56,6 +56,7 @@ class Steps:
         started = time.monotonic()
         with self._failing(name, started):
             done = work()
+            self.beat(force=True)  # one that was taken for dead writes no more from here on
         seconds = time.monotonic() - started
         self.journal.ended(name, seconds, done.detail, done.result)
         self._write(name, "done", seconds, done.detail)
@@ -74,13 +75,26 @@ class Steps:
     def _failing(self, name: str, started: float) -> Iterator[None]:
         try:
             yield
-        except (RecsysError, MemoryError, OSError, ArithmeticError) as error:
-            why = error.what if isinstance(error, RecsysError) else f"{type(error).__name__}: {error}"
-            try:
-                self._write(name, "failed", time.monotonic() - started, why)
-            except StoreError as second:  # perhaps it is the database that failed
-                self._tell(f"the ledger cannot be written: {second.what}")
+        except Fenced:
+            raise  # what is there is another's
+        except MemoryError as error:
+            self._failed(name, started, "not enough memory")
+            raise TrainingError(
+                f"not enough memory: {name}", do="use a smaller model, or a machine with more memory"
+            ) from error
+        except (RecsysError, OSError, ArithmeticError) as error:
+            self._failed(
+                name, started, error.what if isinstance(error, RecsysError) else f"{type(error).__name__}: {error}"
+            )
             raise
+
+    def _failed(self, name: str, started: float, why: str) -> None:
+        """Written down as far as it can be: perhaps it is the disk, or the database, that failed."""
+        try:
+            self.journal.failed(name)
+            self._write(name, "failed", time.monotonic() - started, why)
+        except (StoreError, OSError) as second:
+            self._tell(f"the ledger cannot be written: {second}".splitlines()[0])
 
     def _write(self, name: str, status: str, seconds: float, detail: str) -> None:
         if self._ledger is not None and self._night is not None:

@@ -106,9 +106,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        "this cannot be written", where=f"{path}: {error.strerror}", do="mend permissions or free space"
-    )
+    return StoreError("this cannot be written", where=f"{path}: {error.strerror}", do="mend permissions or free space")
 
 
 def _parse_manifest(path: Path, raw: bytes) -> tuple[dict[str, tuple[int, str]], str]:

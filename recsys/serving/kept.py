@@ -53,7 +53,7 @@ class KeptVersions:
         """What the last night that judged a version found; None where none has, or where it cannot be read."""
         try:
             found = json.loads((self._path(version) / VERDICT).read_bytes())
-        except (OSError, ValueError, RecursionError):
+        except (NoModel, OSError, ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
 

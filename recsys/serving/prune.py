@@ -1,14 +1,33 @@
-"""Prune: which versions have had their time, and how one leaves the disk."""
+"""Prune: what each version is kept for, which have had their time, and how one leaves the disk."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from recsys.errors import SettingError
 from recsys.serving.files import sync_folder, unwritable
+from recsys.serving.releases import Releases
 from recsys.serving.versions import parts_of
+
+
+def roster(
+    versions: Sequence[str],
+    releases: Releases,
+    marks: Mapping[str, str],
+    verdict: Callable[[str], Mapping[str, Any] | None],
+) -> list[dict[str, Any]]:
+    """Of each version, newest first: version, model, created, live, previous (a rollback brings it back), marked (since
+    when, or None), decision (of the last verdict, or None)."""
+    live, rows = set(releases.live.models.values()), []
+    for version in reversed(versions):
+        created, model, _ = parts_of(version)
+        row = {"version": version, "model": model, "created": created, "live": version in live}
+        row |= {"previous": version in releases.needed - live, "marked": marks.get(version)}
+        rows.append({**row, "decision": (verdict(version) or {}).get("decision")})
+    return rows
 
 
 def surplus(versions: Sequence[str], keep: int, spared: Collection[str]) -> list[str]:

@@ -24,7 +24,7 @@ from recsys.serving.files import digest_of, manifest_of, replace_file, write_fol
 from recsys.serving.kept import VERDICT, KeptVersions
 from recsys.serving.locking import locked
 from recsys.serving.marks import Marks
-from recsys.serving.prune import clear, remove_folder, surplus
+from recsys.serving.prune import clear, remove_folder, roster, surplus
 from recsys.serving.releases import Hold, Release, Releases
 from recsys.serving.versions import parts_of, version_now
 
@@ -75,16 +75,8 @@ class ModelRegistry(KeptVersions):
         return (found.st_mtime_ns, found.st_ino, found.st_size)
 
     def describe(self) -> list[dict[str, Any]]:
-        """Of every version kept, newest first: version, model, created, live, previous (a rollback brings it back),
-        marked (since when, or None), decision (of the last verdict, or None). Opens no model."""
-        releases, marks, rows = self._releases(), self.marks(), []
-        live = set(releases.live.models.values())
-        for version in reversed(self.versions()):
-            created, model, _ = parts_of(version)
-            row = {"version": version, "model": model, "created": created, "live": version in live}
-            row |= {"previous": version in releases.needed - live, "marked": marks.get(version)}
-            rows.append({**row, "decision": (self.verdict(version) or {}).get("decision")})
-        return rows
+        """Of every version kept, newest first: what `recsys.serving.prune.roster` says of it. Opens no model."""
+        return roster(self.versions(), self._releases(), self.marks(), self.verdict)
 
     def add(self, bundles: Sequence[ModelBundle], forgettings: int | None = None) -> list[str]:
         """Keep bundles without putting them live. Returns their versions.
@@ -110,14 +102,23 @@ class ModelRegistry(KeptVersions):
         """Put a kept version live for its model, as a person does."""
         return self.go_live([version])
 
-    def go_live(self, versions: Sequence[str], *, fence: int | None = None, default: str | None = None) -> Release:
+    def go_live(
+        self,
+        versions: Sequence[str],
+        *,
+        fence: int | None = None,
+        default: str | None = None,
+        instead_of: Mapping[str, str | None] | None = None,
+    ) -> Release:
         """Put kept versions live for their models, all in one step. They are loaded first: a damaged one is refused.
 
         Without a fence a person decides: the hold is lifted, and none of these counts as rolled back. With one a night
         does: Fenced when another token has been handed out since, RecsysError when a person has set a hold or rolled
-        one of these back. Forgotten for a marked version, but for one that is live already.
+        one of these back. Forgotten for a marked version, but for one that is live already. instead_of: model -> what
+        must be live for it now (None: nothing); Moved where something else is.
         """
         with self._lock():
+            self._releases().check_live(instead_of or {})
             return self._go_live(versions, default, fence)
 
     def rollback(self) -> Release:
@@ -163,12 +164,15 @@ class ModelRegistry(KeptVersions):
 
     def prunable(self, keep: int, spare: Collection[str] = ()) -> list[str]:
         """What ``prune`` would remove now."""
-        return surplus(self.versions(), keep, {*self._releases().needed, *spare})
+        needed = self._releases().needed
+        anchors = {str((self.verdict(version) or {}).get("anchor")) for version in needed}
+        return surplus(self.versions(), keep, {*needed, *anchors, *spare})
 
     def prune(self, keep: int, spare: Collection[str] = ()) -> list[str]:
         """Remove of each model all but the newest ``keep`` versions; returns those removed, the oldest first.
 
-        What is live, what a rollback brings back, and ``spare`` stay and are not counted. A release further back that
+        What is live, what a rollback brings back, the anchors that nights measure those by, and ``spare`` stay and are
+        not counted. A release further back that
         misses a version is not gone back to: the next rollback goes to one that is whole.
         """
         with self._lock():

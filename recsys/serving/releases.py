@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from recsys.errors import DamagedBundle, NoModel, RecsysError
+from recsys.errors import DamagedBundle, Moved, NoModel, RecsysError
 from recsys.serving.versions import is_version, parts_of
 
 KEPT = 100  # releases, and digests of versions that were rolled back
@@ -77,6 +77,12 @@ class Releases:
             return found
         digests = {parts_of(version)[2] for version in versions}
         return replace(found, hold=None, rolled_back=tuple(one for one in self.rolled_back if one not in digests))
+
+    def check_live(self, wanted: Mapping[str, str | None]) -> None:
+        """Moved where another version of a model is live than the one named, or any where it is None."""
+        moved = [model for model, version in wanted.items() if self.live.models.get(model) != version]
+        if moved:
+            raise Moved(f"another version of {', '.join(moved)} is live by now", do="look again, then decide")
 
     def check_night(self, versions: Iterable[str]) -> None:
         """Raises RecsysError when a person's going back keeps a night from putting these live."""
