@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from data.records import Receipt, id_fault
 from recsys.errors import DamagedBundle, NoModel, RecsysError
 from recsys.interactions import iso_time
+from recsys.night.leftovers import clear_work
 from recsys.reports.scrub import scrub
 from recsys.serving.registry import ModelRegistry
 
@@ -25,12 +26,13 @@ class Done(NamedTuple):
     left: list[str]
 
 
-def forget(store: Store, registry: ModelRegistry, reports: Path, user: str) -> Done | None:
+def forget(store: Store, registry: ModelRegistry, reports: Path, user: str, night: Path | None = None) -> Done | None:
     """Delete a user and everything of theirs; None, and nothing changed, where there is nothing.
 
     Raises StoreError, and AlreadyRunning where others publish all the time.
 
-    reports: the folder of all reports. Marks and reports come first: as long as any of it can fail the store knows
+    reports: the folder of all reports. night: that of the nights, where one that was cut off may have left a matrix.
+    Marks and reports come first: as long as any of it can fail the store knows
     them still, and it can be done again. They come once more at the end, for what was made meanwhile.
     """
     if id_fault(user) is not None:
@@ -52,6 +54,8 @@ def forget(store: Store, registry: ModelRegistry, reports: Path, user: str) -> D
                 store.set_receipt_versions(receipt.id, sorted(later))
                 receipt = replace(receipt, versions=tuple(sorted(later)))
         left = scrub(reports, user)
+        if night is not None:
+            clear_work(night)
     except RecsysError as error:  # they are gone all the same, and whoever asked must get the receipt
         left.append(f"{error.where or registry.folder}: what was made in this very moment may know them: {error.what}")
     return Done(receipt, left)

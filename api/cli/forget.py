@@ -27,7 +27,8 @@ def command(session: Session, user: str | None, number: str | None, as_json: boo
     store, registry = session.store(), session.registry()
     left: list[str] = []
     if user is not None and number is None:
-        done = forget(store, registry, session.settings.reports_folder, user)
+        settings = session.settings
+        done = forget(store, registry, settings.reports_folder, user, settings.night_folder)
         if done is None:
             raise UnknownId(f"unknown user: {user!r}", where="the store", do="check the id; nothing was removed")
         receipt, left = done

@@ -160,7 +160,8 @@ def forget(user: str) -> tuple[str, int, dict[str, str]]:
     The header Receipt holds the id of a receipt, which does not name them: see /v1/receipts.
     """
     here = context()
-    done = forgetting.forget(here.store, here.registry, here.settings.reports_folder, path_id(user, "user"))
+    places = here.settings.reports_folder, path_id(user, "user"), here.settings.night_folder
+    done = forgetting.forget(here.store, here.registry, *places)
     here.memory.forget(user)
     if done is None:
         raise _unknown(user)

@@ -11,6 +11,7 @@ from typing import Any
 
 from recsys.errors import AlreadyRunning, BeginAnew, Fenced, RecsysError, StoreError
 from recsys.night.journal import Journal
+from recsys.night.leftovers import DRY, WORK
 from recsys.night.line import Line
 from recsys.night.lock import Holder, NightLock
 from recsys.night.plan import Plan, Tell, World
@@ -66,8 +67,8 @@ def _begun(
     token = registry.next_fence()
     lock.beat(token=token)
     if not plan.dry_run:
-        shutil.rmtree(folder / "dry", ignore_errors=True)  # of a dry run that was killed
-    work = folder / ("dry" if plan.dry_run else "work")
+        shutil.rmtree(folder / DRY, ignore_errors=True)  # of a dry run that was killed
+    work = folder / (DRY if plan.dry_run else WORK)
     journal = Journal(work, plan.identity())
     begun = journal.facts.get("begun", 0.0)
     fresh = time.time() - begun < plan.fresh_hours * 3600

@@ -100,3 +100,24 @@ def test_who_left_while_the_lists_were_made_has_none_of_what_they_did(place: Pla
 def test_pages_of_people_are_joined(place: Place, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(lists, "AT_ONCE", 1)
     assert place.make(days=1_000)["people"] == 3
+
+
+def test_when_another_release_goes_live_meanwhile_all_lists_are_of_one(place: Place, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lists, "AT_ONCE", 1)
+    place.store.add(Interactions.from_lists(["u4"], ["a2"], "like", times=[place.until]))
+    put, calls = place.store.put_lists, []
+
+    def then_swap(*arguments: Any) -> int:
+        calls.append(arguments[1])
+        written = put(*arguments)
+        if len(calls) == 1:
+            place.registry.publish([known_bundle(scale=2.0)])
+        return written
+
+    monkeypatch.setattr(place.store, "put_lists", then_swap)
+    found = place.make()
+    assert len(set(calls)) == 2
+    assert found["people"] == 3
+    kept = place.store.lists("als", ["u2", "u3", "u4"])
+    assert {version for version, _ in kept.values()} == {found["version"]}
+    assert len(kept) == 3

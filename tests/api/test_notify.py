@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -82,10 +83,34 @@ def test_a_webhook_that_refuses_is_named_and_nothing_fails(hook: Hook):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1/", "file:///etc/passwd", "nonsense", "http://[", "ftp://127.0.0.1/"]
+    "url",
+    ["http://127.0.0.1:1/", "file:///etc/passwd", "nonsense", "http://[", "ftp://127.0.0.1/", "http://hooks:PORT/x"],
 )
 def test_a_webhook_that_cannot_be_reached_is_named(url: str):
     assert post(url, NIGHT).startswith("the webhook was not told: ")
+
+
+@pytest.mark.parametrize("answer", [b"hello\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200, b""])
+def test_a_webhook_that_speaks_no_http_is_named(answer: bytes):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def once() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=once)
+        thread.start()
+        said = post(f"http://127.0.0.1:{server.getsockname()[1]}/", NIGHT)
+        thread.join()
+    assert said.startswith("the webhook was not told: ")
+
+
+def test_a_webhook_that_does_not_end_its_answer_is_not_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        said = post(f"http://127.0.0.1:{server.getsockname()[1]}/", NIGHT, seconds=0.2)
+    assert said.startswith("the webhook was not told: ")
 
 
 def test_without_one_nothing_is_sent():

@@ -123,3 +123,57 @@ def test_a_beat_says_what_is_being_done(tmp_path: Path):
         found = NightLock(tmp_path).holder()
     assert found is not None
     assert (found.step, found.token, found.pid) == ("train als", 7, os.getpid())
+
+
+@pytest.mark.parametrize("file", [0, 12345])
+def test_what_a_killed_one_left_says_nothing_of_the_next(tmp_path: Path, file: int):
+    old = {"pid": 1, "host": "h", "token": 1, "since": 0.0, "beat": 0.0, "step": "train als", "file": file}
+    (tmp_path / "holder.json").write_text(json.dumps(old))
+    held: list[int] = []
+    all_tried = threading.Barrier(20)
+
+    def take(number: int) -> None:
+        lock = NightLock(tmp_path, stuck=100)
+        try:
+            with lock.held(take_over=True):
+                held.append(number)
+                all_tried.wait()
+                lock.beat()  # nobody took it away
+                assert lock.taken_from is None
+        except AlreadyRunning:
+            all_tried.wait()
+
+    together(take, 20)
+    assert len(held) == 1
+
+
+@pytest.mark.parametrize(
+    "told", ["", "[]", '{"pid": 1}', '{"pid": 1, "host": "h", "token": 1, "since": 0, "beat": "x"}']
+)
+def test_a_holder_that_cannot_be_read_holds_it_all_the_same(tmp_path: Path, told: str):
+    with NightLock(tmp_path).held():
+        (tmp_path / "holder.json").write_text(told)
+        assert NightLock(tmp_path).holder() is not None
+        with pytest.raises(AlreadyRunning):
+            NightLock(tmp_path, stuck=0.0).held(take_over=True).__enter__()
+
+
+def test_of_many_that_find_a_stuck_one_one_takes_over(tmp_path: Path):
+    with holder(tmp_path) as child:
+        child.send_signal(signal.SIGSTOP)
+        make_silent(tmp_path, 101)
+        held: list[int] = []
+        all_tried = threading.Barrier(10)
+
+        def take(number: int) -> None:
+            lock = NightLock(tmp_path, stuck=100)
+            try:
+                with lock.held(take_over=True):
+                    held.append(number)
+                    all_tried.wait()
+                    lock.beat()
+            except AlreadyRunning:
+                all_tried.wait()
+
+        together(take, 10)
+        assert len(held) == 1

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.errors import DataError, Fenced, NoModel, RecsysError, StoreError
+from recsys.errors import AlreadyRunning, DataError, Fenced, NoModel, RecsysError, StoreError
 from recsys.gate.rules import Rules
 from recsys.models import linear
 from recsys.night.lock import NightLock
 from recsys.night.run import MOST_STARTS
 from recsys.panel import on_panel
+from tests.recsys.night.test_kills import LAX
 from tests.recsys.night.test_lock import make_silent
 from tests.recsys.night.world import MemoryWorld, history, without
 
@@ -195,6 +196,76 @@ def test_after_a_rollback_nothing_goes_live_by_itself(world: MemoryWorld):
     world.interactions = history(900, seed=1)
     assert world.night(rules=lax).decision == "promote"
     assert world.live() != first
+
+
+def test_a_version_that_was_rolled_back_is_not_removed_by_the_night_that_makes_it_again(world: MemoryWorld):
+    world.night(rules=LAX)
+    world.interactions = history(700, seed=1)
+    assert world.night(rules=LAX).decision == "promote"
+    bad = world.live()["ease"]
+    world.registry.rollback()
+    world.registry.lift_hold()
+    assert world.night(rules=LAX).decision == "refused"
+    assert bad in world.registry.versions()
+
+
+def test_a_live_version_that_knew_somebody_forgotten_gives_way_to_one_that_is_not_shown_to_be_worse(world: MemoryWorld):
+    world.night()
+    first = world.live()
+    world.interactions = history(700, seed=1)
+    assert world.night().decision == "inconclusive"  # the control: without a mark it stays
+    assert world.live() == first
+    world.registry.mark_forgotten("person-0004", "2026-01-01T00:00:00Z")
+    world.interactions, world.left = without(history(700, seed=3), "person-0004"), 1
+    outcome = world.night()
+    assert outcome.decision == "promote"
+    assert "somebody who was forgotten at 2026-01-01" in outcome.reason
+    assert world.live() != first
+
+
+def test_the_anchor_of_what_is_live_is_kept_however_few_versions_are(world: MemoryWorld):
+    world.night(rules=LAX)
+    anchor = world.live()["ease"]
+    for seed in (1, 2, 3):
+        world.interactions = history(700, seed=seed)
+        found = world.night(rules=LAX, keep=1)
+        assert found.decision == "promote", found.reason
+        if found.facts["verdicts"]["ease"]["anchor"] != anchor:
+            anchor = found.facts["verdicts"]["ease"]["anchor"]
+    assert anchor in world.registry.versions()
+    assert anchor not in world.registry.prunable(0)
+
+
+def test_an_anchor_that_cannot_be_loaded_is_told_and_the_champion_takes_its_place(world: MemoryWorld):
+    world.night(rules=LAX)
+    world.interactions = history(700, seed=1)
+    world.night(rules=LAX)
+    live = world.live()["ease"]
+    told = world.registry.verdict(live)
+    assert told is not None
+    world.registry.write_verdict(live, {**told, "anchor": "20260101T000000000000Z-ease-0123456789ab"})
+    world.interactions = history(750, seed=2)
+    assert world.night(rules=LAX).facts["verdicts"]["ease"]["decision"] == "promote"
+    assert any("the anchor" in line for line in world.lines)
+
+
+def test_a_registry_that_others_write_to_all_the_time_is_no_second_night(
+    world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
+):
+    world.night()
+    world.interactions = history(700, seed=1)
+    monkeypatch.setattr(type(world.registry), "add", lambda *_, **__: raised(AlreadyRunning("another is publishing")))
+    with pytest.raises(StoreError, match="the models are in use") as caught:
+        world.night()
+    assert caught.value.exit_status == 1
+    assert (world.folder / "night" / "work" / "journal.json").exists()  # to go on from
+    monkeypatch.undo()
+    world.night()
+    assert "matrix: done before the interruption" in world.lines
+
+
+def raised(error: Exception) -> None:
+    raise error
 
 
 def test_who_is_forgotten_while_it_learns_is_in_no_version(world: MemoryWorld):

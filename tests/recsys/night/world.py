@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from recsys.feedback import FeedbackWeights
 from recsys.interactions import Interactions
 from recsys.night.checks import Reading
+from recsys.night.journal import Journal
 from recsys.night.lock import NightLock
+from recsys.night.material import Material
 from recsys.night.plan import Plan
 from recsys.night.run import Outcome, run_night
 from recsys.recommender import Progress
@@ -46,25 +49,24 @@ class Kill(BaseException):
 
 @dataclass
 class MemoryLedger:
-    """As `recsys.night.plan.Ledger`. die_at: the call of ``step`` (from 0) that kills the night."""
+    """As `recsys.night.plan.Ledger`, one verdict a night and model."""
 
-    die_at: int | None = None
-    calls: int = 0
     nights: list[dict[str, Any]] = field(default_factory=list)
-    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    kept: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
     steps: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        return list(self.kept.values())
 
     def begin(self, token: int, resume: int | None = None) -> int:
         if resume is not None:
+            self.nights[resume - 1] |= {"token": token, "status": "running"}
             return resume
         self.nights.append({"token": token, "status": "running"})
         return len(self.nights)
 
     def step(self, night: int, name: str, status: str, seconds: float = 0.0, detail: str = "") -> None:
-        if self.calls == self.die_at:
-            self.die_at = None
-            raise Kill(name)
-        self.calls += 1
         self.steps.append((name, status))
 
     def end(self, night: int, status: str, decision: str | None, reason: str, facts: Mapping[str, Any]) -> None:
@@ -81,10 +83,45 @@ class MemoryLedger:
         figures: Any,
         level: float,
     ) -> None:
-        self.verdicts.append({"model": model, "decision": decision, "reason": reason, "level": level})
+        self.kept[night, model] = {"model": model, "decision": decision, "reason": reason, "level": level}
 
     def spent(self, model: str, since: int) -> float:
         return sum(one["level"] for one in self.verdicts if one["model"] == model)
+
+
+class Killer:
+    """Kills a night at its n-th write (from 0), of ledger, journal or registry, before it or after it.
+
+    ``writes`` counts them; ``struck`` names the one that was hit.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, world: MemoryWorld, at: int | None, after: bool = False) -> None:
+        self.at, self.after, self.writes = at, after, 0
+        self.struck: str | None = None
+        places = {
+            MemoryLedger: ("begin", "step", "verdict", "end"),
+            Journal: ("began", "ended", "note", "clear"),
+            Material: ("save",),
+            ModelRegistry: ("add", "go_live", "write_verdict", "prune", "next_fence"),
+        }
+        for owner, names in places.items():
+            for name in names:
+                patch.setattr(owner, name, self._deadly(getattr(owner, name), f"{owner.__name__}.{name}"))
+
+    def _deadly(self, write: Any, name: str) -> Any:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            mine = self.struck is None and self.writes == self.at
+            self.writes += 1
+            if mine and not self.after:
+                self.struck = name
+                raise Kill(name)
+            found = write(*arguments, **options)
+            if mine:
+                self.struck = name
+                raise Kill(name)
+            return found
+
+        return wrapped
 
 
 class MemoryWorld:
