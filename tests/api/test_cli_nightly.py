@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+import migrations
 from api.cli import main
 from api.settings import Settings
 from benchmarks.night.rig import SMALL, make_rig, slice_of
@@ -168,3 +171,25 @@ def test_the_rig_of_the_benchmarks_makes_a_home(tmp_path: Path):
     with rig.store() as store:
         assert store.stats().interactions == 3_600
     assert rig.settings.models["als"] == {"factors": 16}
+
+
+def test_a_night_on_postgresql_ends_like_one_on_sqlite(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fresh_postgresql: Callable[[], AbstractContextManager[str]],
+):
+    run("nightly")
+    expected = ModelRegistry(Settings.load().registry_folder).live().models
+    with fresh_postgresql() as url:
+        monkeypatch.setenv("RECSYS_DATABASE_URL", url)
+        monkeypatch.setenv("RECSYS_HOME", str(home.parent / "other"))
+        with Store.open(url) as store:
+            migrations.upgrade(store.engine)
+            store.add(history())
+        assert run("nightly") == 0
+        found = ModelRegistry(Settings.load().registry_folder).live().models
+        assert found["als"][-12:] == expected["als"][-12:]
+        with Store.open(url) as store:
+            [night] = store.nights.recent(5)
+            assert (night.status, night.decision) == ("done", "promote")
+            assert len(store.lists("als", store.active_users(None, None, 1_000))) == 600
