@@ -16,6 +16,7 @@ from api.cli.session import Session
 from recsys.errors import RecsysError
 
 if TYPE_CHECKING:
+    from recsys.night.lock import NightLock
     from recsys.night.run import Outcome
 
 
@@ -51,11 +52,21 @@ def _run(session: Session, dry_run: bool, accept_data: bool) -> Outcome:
 
     settings = session.settings
     lock = NightLock(settings.night_folder, settings.nightly.stuck_minutes * 60)
-    lock.check()  # before the seconds that the rest takes to import
+    with lock.held(take_over=True):  # before the seconds that the rest takes to import
+        outcome = _night(session, lock, dry_run, accept_data)
+    say(f"the night is over: {outcome.decision}")
+    for part in (outcome.reason, outcome.said):
+        if part:
+            say(part)
+    return outcome
+
+
+def _night(session: Session, lock: NightLock, dry_run: bool, accept_data: bool) -> Outcome:
     from api.night import StoreWorld, plan_of
     from api.notify import post
     from recsys.night.run import run_night
 
+    settings = session.settings
     plan = plan_of(settings, dry_run=dry_run, accept_data=accept_data)
     os.nice(settings.nightly.nice)
     signal.signal(signal.SIGTERM, _terminated)
@@ -68,12 +79,7 @@ def _run(session: Session, dry_run: bool, accept_data: bool) -> Outcome:
             say(post(settings.nightly.webhook, failed))
         raise
     world = StoreWorld(settings, store, shown.watch)
-    outcome = run_night(plan, world, session.registry(), settings.night_folder, shown.say, lock)
-    say(f"the night is over: {outcome.decision}")
-    for part in (outcome.reason, outcome.said):
-        if part:
-            say(part)
-    return outcome
+    return run_night(plan, world, session.registry(), settings.night_folder, shown.say, lock)
 
 
 class _Shown:

@@ -72,18 +72,15 @@ class NightLock:
         finally:
             os.close(descriptor)
 
-    def check(self) -> None:
-        """AlreadyRunning where another holds it who is not stuck: sooner said than `held` can."""
-        other = self.holder()
-        if other is not None and other.silent <= self.stuck:
-            raise self._taken(other)
-
     @contextmanager
     def held(self, take_over: bool = False) -> Iterator[None]:
-        """Hold it for a block. AlreadyRunning at once when another does.
+        """Hold it for a block. AlreadyRunning at once when another does. Within a block of its own it is held already.
 
         take_over: hold it all the same when its holder has been silent for ``stuck`` seconds.
         """
+        if self._descriptor is not None:
+            yield
+            return
         self.taken_from = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -171,9 +171,8 @@ class ModelRegistry(KeptVersions):
     def prune(self, keep: int, spare: Collection[str] = ()) -> list[str]:
         """Remove of each model all but the newest ``keep`` versions; returns those removed, the oldest first.
 
-        What is live, what a rollback brings back, the anchors that nights measure those by, and ``spare`` stay and are
-        not counted. A release further back that
-        misses a version is not gone back to: the next rollback goes to one that is whole.
+        What is live, what a rollback brings back, the anchors nights measure those by, and ``spare`` stay, uncounted. A
+        release further back that misses a version is not gone back to: the next rollback goes to one that is whole.
         """
         with self._lock():
             return self._remove(self.prunable(keep, spare))

@@ -111,9 +111,19 @@ def test_who_lost_it_is_fenced_and_does_not_free_it_for_a_third(tmp_path: Path):
         with pytest.raises(Fenced):
             first.beat(step="publish")
     with pytest.raises(AlreadyRunning):
-        NightLock(tmp_path, stuck=100).check()
+        NightLock(tmp_path, stuck=100).held().__enter__()
     inner.__exit__(None, None, None)
-    NightLock(tmp_path, stuck=100).check()
+    assert NightLock(tmp_path).holder() is None
+
+
+def test_within_its_own_block_it_is_held_already(tmp_path: Path):
+    lock = NightLock(tmp_path)
+    with lock.held():
+        with lock.held():
+            pass
+        with pytest.raises(AlreadyRunning):
+            NightLock(tmp_path).held().__enter__()
+    assert NightLock(tmp_path).holder() is None
 
 
 def test_a_beat_says_what_is_being_done(tmp_path: Path):
