@@ -47,7 +47,7 @@ def command(session: Session, no_serve: bool, port: int | None) -> None:
         splits, catalogue = question.splits(session), question.catalogue(session)
         evaluation = evaluate(session, splits, models, catalogue=catalogue)
         report = write(session, evaluation, None, report_of(evaluation, question, ("category",)))
-        say("3/4 training on everything and publishing")
+        say("3/4 training and publishing")
         train(session, MODELS, {}, publish=True)
         say("4/4 recommending")
         _show_one(session, store, matrix)
