@@ -25,8 +25,9 @@ def forget_user(engine: Engine, user: str, versions: Iterable[str] = ()) -> Rece
     """As Store.forget tells.
 
     A quarantined row is text that could not be read, so any in which the id stands as a word of its own goes: one too
-    many of them costs nothing. In names of files the word alone is replaced. What is kept of answered POSTs are hashes
-    and counts (data.once): they stay, so that one sent again does not bring the person back.
+    many of them costs nothing, but for a number that is nobody's id: there it is more likely a value. In names of files
+    the word alone is replaced. What is kept of answered POSTs are hashes and counts (data.once): they stay, so that one
+    sent again does not bring the person back.
     """
     named = _Named(user)
     with writing(engine, alone=True) as connection:
@@ -36,6 +37,8 @@ def forget_user(engine: Engine, user: str, versions: Iterable[str] = ()) -> Rece
             events = connection.execute(delete(Interaction).where(Interaction.user_id == id_)).rowcount
             lists = connection.execute(delete(TopList).where(TopList.user_id == id_)).rowcount
             connection.execute(delete(User).where(User.id == id_))
+        if id_ is None and _NUMBER.fullmatch(user):
+            return None
         bad = named.in_columns(connection, Quarantined.id, Quarantined.reason, Quarantined.text)
         for start in range(0, len(bad), _AT_ONCE):
             connection.execute(delete(Quarantined).where(Quarantined.id.in_(bad[start : start + _AT_ONCE])))
@@ -66,6 +69,9 @@ def set_receipt_versions(engine: Engine, id_: str, versions: Sequence[str]) -> N
     with writing(engine) as connection:
         of = ForgottenReceipt
         connection.execute(update(of).where(of.id == id_).values(versions=sorted(versions)))
+
+
+_NUMBER = re.compile(r"[\d.,+-]+")
 
 
 class _Named:

@@ -53,7 +53,7 @@ def _words(facts: dict[str, Any]) -> list[str]:
     lines = [f"receipt {facts['id']}: forgotten since {facts['at']}; deleted: {deleted}"]
     versions = facts["versions"]
     if not versions:
-        return [*lines, "no model version that is kept had learnt from them"]
+        return [*lines, "no model version that is kept is marked"]
     lines.append("marked, as they may have learnt from them; none of these goes live again:")
     for one in versions:
         state = "it answers until another is live" if one["live"] else "kept" if one["kept"] else "removed since"

@@ -33,8 +33,9 @@ def command(
 ) -> None:
     """Retrain, judge against what is live, publish only what is not worse, and make everybody's lists.
 
-    Exit status: 0 the night did its work, whatever it decided; 1 something failed or was refused, what was live stays;
-    75 another night is at work. Killed at any moment, the next one goes on where it stopped.
+    Exit status: 0 the night did its work and refused nothing, whatever it decided; 1 something failed or was refused,
+    what was live stays; 2 a setting that cannot be; 75 another night is at work. Killed at any moment, the next one
+    goes on where it stopped.
     """
     if status:
         from api.cli.nights import show
@@ -52,7 +53,7 @@ def _run(session: Session, dry_run: bool, accept_data: bool) -> Outcome:
 
     settings = session.settings
     lock = NightLock(settings.night_folder, settings.nightly.stuck_minutes * 60)
-    with lock.held(take_over=True):  # before the seconds that the rest takes to import
+    with lock.held(take_over=not dry_run):  # before the seconds that the rest takes to import
         outcome = _night(session, lock, dry_run, accept_data)
     say(f"the night is over: {outcome.decision}")
     for part in (outcome.reason, outcome.said):
@@ -67,11 +68,11 @@ def _night(session: Session, lock: NightLock, dry_run: bool, accept_data: bool) 
     from recsys.night.run import run_night
 
     settings = session.settings
-    plan = plan_of(settings, dry_run=dry_run, accept_data=accept_data)
     os.nice(settings.nightly.nice)
     signal.signal(signal.SIGTERM, _terminated)
     shown = _Shown()
     try:
+        plan = plan_of(settings, dry_run=dry_run, accept_data=accept_data)
         store = session.store()
     except RecsysError as error:
         if not dry_run:

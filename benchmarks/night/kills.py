@@ -46,12 +46,14 @@ def main(kills: int, seed: int) -> bool:
             rig = copy_of(start, Path(place, "killed"))
             struck = strike(rig, chance, seconds)
             where.update(struck)
+            over = outcome(rig) == expected  # its last word was said: what comes now is a night without news
             status, said = rig.run(command=CHILD)
             found, left = outcome(rig), leftovers(rig)
-            wrong = [name for name in expected if found[name] != expected[name]] + left
+            same = [name for name in expected if not over or name != "decisions"]
+            wrong = [name for name in same if found[name] != expected[name]] + left
             done, broken = done + len(struck), broken + bool(wrong)
             verdict = f"differs: {', '.join(wrong)}" if wrong else "the same bytes"
-            print(f"killed in {', '.join(struck) or 'nothing: it was over'}: {verdict}", flush=True)
+            print(f"killed in {', '.join(struck) or 'nothing'}{', it was over' if over else ''}: {verdict}", flush=True)
             if wrong:
                 print(said)
             shutil.rmtree(rig.folder)

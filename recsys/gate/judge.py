@@ -21,10 +21,11 @@ from recsys.serving.bundle import ModelBundle
 
 _OPENING: Mapping[Decision, str] = {
     "promote": "Promoted",
-    "keep": "The champion stays, shown to be the better choice",
+    "keep": "The champion stays, for this one is shown to be worse than is allowed",
     "inconclusive": "The champion stays, for neither is shown to be the better choice",
     "refused": "Refused",
 }
+_ALONE = "There is no champion, and it is not shown to be good enough"
 
 
 def judge(
@@ -55,7 +56,8 @@ def judge(
     def said(
         decision: Decision, causes: Iterable[str], figures: Iterable[Figure] = (), better: bool = False
     ) -> Verdict:
-        return Verdict(decision, sentence(_OPENING[decision], causes), tuple(figures), trial.people, level, better)
+        opening = _ALONE if champion is None and decision == "inconclusive" else _OPENING[decision]
+        return Verdict(decision, sentence(opening, causes), tuple(figures), trial.people, level, better)
 
     if causes := strange(challenger.card, expected) or misshapen(challenger):
         return said("refused", causes)

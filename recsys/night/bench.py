@@ -27,11 +27,11 @@ def judged(
 ) -> tuple[Verdict, str | None]:
     """The verdict on a version, and the anchor that holds from now on (see `recsys.gate.judge`)."""
     anchor = _anchor(line, champion)
-    verdict = _verdict(line, version, champion, anchor, material, level)
-    verdict = _held(line, _unknowing(line, champion, verdict))
-    if verdict.decision == "promote" and (champion is None or verdict.better_than_anchor):
-        anchor = version
-    return verdict, anchor
+    judgement = _verdict(line, version, champion, anchor, material, level)
+    verdict = _held(line, _unknowing(line, champion, judgement))
+    if verdict.decision == "promote" and (judgement.decision != "promote" or verdict.better_than_anchor):
+        anchor = version  # a new run of "not worse" begins
+    return verdict, version if champion is None and verdict.decision == "promote" else anchor
 
 
 def _verdict(
@@ -49,8 +49,10 @@ def _verdict(
         live = None if champion is None else line.registry.load(champion)
     except (DamagedBundle, NoModel) as error:
         return Verdict("inconclusive", _CANNOT.format(champion, error.what), level=0.0)
-    share = material.share if live is None else min(material.share, float(live.card.get("panel", 0.0)))
-    panel = material.judges(share) or material.panel
+    beside = None if anchor is None or anchor == champion else line.registry.load(anchor)
+    shares = [float(one.card.get("panel", 0.0)) for one in (live, beside) if one is not None]
+    fair = material.judges(min([material.share, *shares]))
+    panel = fair or material.panel
     if panel is None:
         return refused("there are too few people to keep some apart and judge by them")
     verdict = judge(
@@ -60,10 +62,10 @@ def _verdict(
         line.plan.rules,
         level=level,
         seed=line.plan.seed,
-        anchor=line.registry.load(anchor) if anchor is not None and anchor != champion else None,
+        anchor=beside,
         expected={"sha256": material.sha256, "until": material.until},
     )
-    if live is not None and share <= 0:
+    if fair is None:
         return replace(verdict, reason=f"{verdict.reason} {_FLATTERED}")
     return verdict
 
@@ -78,12 +80,13 @@ def _held(line: Line, verdict: Verdict) -> Verdict:
 
 
 def _anchor(line: Line, champion: str | None) -> str | None:
-    """The version from which the present run of "not worse" started; the champion itself where that is not known, or
-    cannot be loaded any more."""
+    """The version from which the present run of "not worse" started. The champion itself where a person put it live,
+    or what it started from may have learnt from somebody forgotten since, or cannot be loaded any more."""
     if champion is None:
         return None
-    told = (line.registry.verdict(champion) or {}).get("anchor")
-    if not isinstance(told, str) or told == champion:
+    verdict = line.registry.verdict(champion) or {}
+    told = verdict.get("anchor")
+    if verdict.get("decision") != "promote" or not isinstance(told, str) or told in line.registry.marks():
         return champion
     try:
         line.registry.load(told)
@@ -100,7 +103,15 @@ def _unknowing(line: Line, champion: str | None, verdict: Verdict) -> Verdict:
     if since is None or verdict.decision == "promote":
         return verdict
     why = f"The live version may have learnt from somebody who was forgotten at {since}"
-    if verdict.decision == "inconclusive" and verdict.figures:
+    if verdict.decision == "inconclusive" and _compared(verdict, line.plan.rules.metric):
         reason = f"{why}, and this one is not shown to be worse. Otherwise: {verdict.reason}"
         return replace(verdict, decision="promote", reason=reason)
     return replace(verdict, reason=f"{verdict.reason} {why}: a person may promote this one all the same.")
+
+
+def _compared(verdict: Verdict, metric: str) -> bool:
+    """Was it scored beside the live one, and shown to be sane and better than popularity?"""
+    states = {figure.name: figure.state for figure in verdict.figures}
+    return metric in states and not any(
+        state == "unclear" for name, state in states.items() if name in ("likeness", f"{metric} above popularity")
+    )

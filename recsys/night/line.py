@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -201,11 +201,13 @@ class Line:
         return Done(found, f"{verdict.decision}: {verdict.reason}")
 
     def _level(self, name: str) -> float:
-        """Of tonight's test; noted, so that a night that was cut off does not count its own verdict as spent."""
+        """Of tonight's test, each model having its part of alpha; noted, so that a night that was cut off does not
+        count its own verdict as spent."""
         levels = dict(self.journal.facts.get("levels", {}))
         if name not in levels:
             spent = self.world.ledger.spent(name, int((time.time() - DAYS * 86_400) * 1e6))
-            levels[name] = level_tonight(spent, self.plan.rules)
+            rules = replace(self.plan.rules, alpha=self.plan.rules.alpha / len(self.plan.models))
+            levels[name] = level_tonight(spent, rules)
             self.journal.note(levels=levels)
         return float(levels[name])
 

@@ -30,8 +30,8 @@ _MATRICES = ("learnt", "panel")
 class Material:
     """learnt: the matrix to train on, with its order. panel: that of the people kept apart, None where nobody is.
 
-    share: how large a part is kept apart (`recsys.panel`). halvings: (n panel users,) as there. until: the latest
-    event's time in microseconds, None where nothing has one. sha256: of ``learnt``, the people's ids left out.
+    share: how large a part is kept apart (`recsys.panel`). halvings: (n panel users,) as there. until: the time of the
+    latest event learnt from, in microseconds; None where nothing has one. sha256: of ``learnt``, people's ids left out.
     """
 
     learnt: InteractionMatrix
@@ -59,10 +59,10 @@ class Material:
         used = np.zeros(len(interactions.user.labels), dtype=bool)
         used[interactions.user.codes] = True
         share = share_for(int(used.sum()), share)
-        span = interactions.span()
-        now = None if span is None else span[1]
         apart = on_panel(interactions.user.labels.tolist(), share)[interactions.user.codes]
         kept = interactions if not apart.any() else interactions.take(~apart)
+        span = kept.span()  # of those learnt from alone: nothing about the others is in a version, not even a time
+        now = None if span is None else span[1]
         learnt = _ordered(kept, InteractionMatrix.build(kept, weights, min_user, min_item, now=now))
         panel = None
         if apart.any():

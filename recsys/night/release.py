@@ -39,7 +39,8 @@ def publish(line: Line, verdicts: dict[str, dict[str, Any]]) -> Done:
         if one["decision"] == "refused":
             discard(line, name)
     removed = line.registry.prune(line.plan.keep)
-    said = ", ".join(versions.values()) + " now live" if versions else "what was live stays"
+    unchanged = "what was live stays" if live else "nothing is live yet: `recsys models promote` is a person's to give"
+    said = ", ".join(versions.values()) + " now live" if versions else unchanged
     return Done({"live": line.live(), "promoted": versions, "removed": removed}, said)
 
 

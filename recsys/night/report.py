@@ -26,10 +26,17 @@ _HEAD = {
 }
 
 
+def head(verdict: Mapping[str, Any]) -> str:
+    """A verdict in a few words."""
+    if verdict["champion"] is None and verdict["decision"] != "promote":
+        return "there was no version before, and this one is not good enough to go live"
+    return _HEAD[verdict["decision"]]
+
+
 def as_report(night: Mapping[str, Any]) -> dict[str, Any]:
     """report.json: the facts of a night, with what reports of every kind have: schema, created, models, verdict."""
     verdicts = night["verdicts"]
-    text = " ".join(f"{name}: {_HEAD[one['decision']]}." for name, one in verdicts.items())
+    text = " ".join(f"{name}: {head(one)}." for name, one in verdicts.items())
     return {
         "schema": 1,
         "kind": "night",
@@ -55,7 +62,7 @@ def page(report: Mapping[str, Any]) -> str:
     verdicts = report["verdicts"].values()
     worst = max((_STATUS[one["decision"]] for one in verdicts), key=("ok", "warn", "fail").index, default="warn")
     return environment.get_template("night.html").render(
-        report=report, worst=worst, status=_STATUS, head=_HEAD, total=sum(one["seconds"] for one in report["steps"])
+        report=report, worst=worst, status=_STATUS, head=head, total=sum(one["seconds"] for one in report["steps"])
     )
 
 

@@ -46,7 +46,7 @@ def run_night(plan: Plan, world: World, registry: ModelRegistry, folder: Path, t
     AlreadyRunning at once where another is at work; one that was silent for too long is taken for dead, and cannot
     publish any more. Whatever fails leaves the live models as they were, is named in the ledger, and is raised.
     """
-    with lock.held(take_over=True):
+    with lock.held(take_over=not plan.dry_run):
         if lock.taken_from is not None:
             _alarm(world, tell, lock.taken_from)
         try:
@@ -64,7 +64,7 @@ def _begun(
 ) -> tuple[Line, Journal]:
     """A line with its journal: that of a night which was cut off, where it can be gone on with."""
     lock.beat()  # Fenced here, and not after asking for a token that would fence off who took over
-    token = registry.next_fence()
+    token = 0 if plan.dry_run else registry.next_fence()
     lock.beat(token=token)
     if not plan.dry_run:
         shutil.rmtree(folder / DRY, ignore_errors=True)  # of a dry run that was killed

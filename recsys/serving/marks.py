@@ -6,13 +6,14 @@ Nothing in them names anybody.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from recsys.errors import DamagedBundle
+from recsys.errors import DamagedBundle, Forgotten
 from recsys.serving.files import replace_file
+from recsys.serving.versions import parts_of
 
 NAME = "marks.json"
 
@@ -58,3 +59,33 @@ class Marks:
                 where=str(folder / NAME),
                 do="put the file back, or remove it with every version older than the last forgetting",
             ) from error
+
+
+def newest_free(
+    versions: Sequence[str],
+    marked: str,
+    marks: Collection[str],
+    live: Collection[str],
+    rolled_back: Collection[str],
+) -> str | None:
+    """The newest other version of the same model that may go live. versions: oldest first."""
+    same = [one for one in versions if parts_of(one)[1] == parts_of(marked)[1] and one not in live and one not in marks]
+    free = [one for one in same if parts_of(one)[2] not in rolled_back]
+    return free[-1] if free else None
+
+
+def forgotten(version: str, since: str, folder: Path, free: str | None) -> Forgotten:
+    """Why a version does not go live, and what can instead."""
+    return Forgotten(
+        f"{version} may have learnt from somebody who was forgotten at {since}",
+        where=str(folder),
+        do="the next night makes one without them" + (f"; or promote {free}" if free else ""),
+    )
+
+
+def held(refusal: Forgotten) -> Forgotten:
+    """The same of a rollback, after which nights promote nothing all the same."""
+    instead = refusal.do.partition("; or ")[2]
+    return Forgotten(
+        refusal.what, where=refusal.where, do="nights promote nothing now" + (f"; {instead}" if instead else "")
+    )

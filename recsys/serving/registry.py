@@ -13,7 +13,6 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,10 @@ from recsys.serving.fence import raise_fence, read_fence
 from recsys.serving.files import digest_of, manifest_of, replace_file, write_folder
 from recsys.serving.kept import VERDICT, KeptVersions
 from recsys.serving.locking import locked
-from recsys.serving.marks import Marks
+from recsys.serving.marks import Marks, forgotten, held, newest_free
 from recsys.serving.prune import clear, remove_folder, roster, surplus
 from recsys.serving.releases import Hold, Release, Releases
-from recsys.serving.versions import parts_of, version_now
+from recsys.serving.versions import parts_of, time_now, version_now
 
 POINTER = "live.json"
 PATIENCE_SECONDS = 5.0
@@ -122,14 +121,19 @@ class ModelRegistry(KeptVersions):
             return self._go_live(versions, default, fence)
 
     def rollback(self) -> Release:
-        """Put the release before the live one back, and hold the nights: see ``hold``.
+        """Put the newest release before the live one back that brings no marked version back, and hold the nights.
 
-        NoModel when there is none, Forgotten when it would bring a marked version back.
+        NoModel when there is none before. Forgotten when each would bring one back; the nights are held all the same.
         """
         with self._lock():
             releases = Releases.read(self.pointer)
-            found = releases.gone_back(datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"))
-            self._check_may_live(found.live.models.values(), releases)
+            at = time_now()
+            found = releases.gone_back(at, self.marks().keys() - releases.live.models.values())
+            try:
+                self._check_may_live(found.live.models.values(), releases)
+            except Forgotten as error:
+                self._swap(releases, replace(releases, hold=Hold(at, ())))
+                raise held(error) from error
             self._swap(releases, found)
             return found.live
 
@@ -201,13 +205,8 @@ class ModelRegistry(KeptVersions):
         marks, live = self.marks(), releases.live.models.values()
         for version in versions:
             if version in marks and version not in live:
-                others = [v for v in self.versions() if parts_of(v)[1] == parts_of(version)[1] and v not in live]
-                free = [v for v in others if v not in marks and parts_of(v)[2] not in releases.rolled_back]
-                raise Forgotten(
-                    f"{version} may have learnt from somebody who was forgotten at {marks[version]}",
-                    where=str(self.folder),
-                    do="the next night makes one without them" + (f"; or promote {free[-1]}" if free else ""),
-                )
+                free = newest_free(self.versions(), version, marks, live, releases.rolled_back)
+                raise forgotten(version, marks[version], self.folder, free)
             self.load(version)
 
     def _keep(self, bundle: ModelBundle, forgettings: int | None = None) -> str:

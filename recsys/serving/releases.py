@@ -95,17 +95,20 @@ class Releases:
                 do="promote a version by hand" + (", or `recsys models resume`" if self.hold else ""),
             )
 
-    def gone_back(self, at: str) -> Self:
-        """The release before the live one is live again, the live one is no longer there to come back, and there is a
-        hold. NoModel when there is none before."""
-        before = self.previous
-        if before is None:
+    def gone_back(self, at: str, unfit: Collection[str] = ()) -> Self:
+        """The newest release before the live one without an unfit version is live again, without a better one just the
+        one before; what came after it is no longer there to come back, and there is a hold. NoModel when there is none
+        before."""
+        if len(self.past) < 2:
             raise NoModel("there is no release before the live one", do="promote a version instead")
+        fit = [k for k, one in enumerate(self.past[:-1]) if not set(unfit) & set(one.models.values())]
+        place = fit[-1] if fit else len(self.past) - 2
+        before = self.past[place]
         left = tuple(sorted(set(self.live.models.values()) - set(before.models.values())))
         digests = [parts_of(version)[2] for version in left]
         rolled_back = (*(one for one in self.rolled_back if one not in digests), *digests)[-KEPT:]
         restored = Release(self.live.sequence + 1, before.models, before.default)
-        return replace(self, past=(*self.past[:-2], restored), hold=Hold(at, left), rolled_back=rolled_back)
+        return replace(self, past=(*self.past[:place], restored), hold=Hold(at, left), rolled_back=rolled_back)
 
     def without(self, versions: Collection[str]) -> Self:
         """Without the past releases that name any of these: a rollback goes to one whose versions are all there."""

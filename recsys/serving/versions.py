@@ -20,10 +20,19 @@ def version_now(model: str, digest: str) -> str:
     return f"{datetime.now(UTC).strftime(_TIME)}-{model}-{digest[:12]}"
 
 
+def time_now() -> str:
+    """Now as ISO 8601 in UTC, to the second."""
+    return _iso(datetime.now(UTC))
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def parts_of(version: str) -> tuple[str, str, str]:
     """(created as ISO 8601, model name, first 12 digits of the digest)."""
     match = _VERSION.fullmatch(version)
     if match is None:
         raise NoModel(f"{version[:80]!r} is not the name of a model version", do="see `recsys models list`")
     created = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
-    return created.isoformat(timespec="seconds").replace("+00:00", "Z"), match[2], match[3]
+    return _iso(created), match[2], match[3]

@@ -67,7 +67,7 @@ def test_what_could_not_be_loaded_is_refused_with_the_cause():
 def test_a_worse_model_is_not_promoted_and_the_reason_has_the_numbers():
     verdict = judged(noisy(CHAMPION, 1.5), rules=replace(UNTIMED, cold=0.9, tail=0.9))
     assert verdict.decision == "keep"
-    assert re.search(r"shown to be the better choice: ndcg@100 0\.\d+ against 0\.\d+, -\d+\.\d%", verdict.reason)
+    assert re.search(r"shown to be worse than is allowed: ndcg@100 0\.\d+ against 0\.\d+, -\d+\.\d%", verdict.reason)
 
 
 def test_asked_for_better_the_same_model_again_is_not_promoted():

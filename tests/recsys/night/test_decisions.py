@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recsys.gate.rules import Rules
+from recsys.interactions import Interactions
 from tests.recsys.night.test_kills import LAX
 from tests.recsys.night.world import MemoryWorld, history, without
 
@@ -114,3 +116,52 @@ def test_an_anchor_that_cannot_be_loaded_is_told_and_the_champion_takes_its_plac
     world.interactions = history(750, seed=2)
     assert world.night(rules=LAX).facts["verdicts"]["ease"]["decision"] == "promote"
     assert any("the anchor" in line for line in world.lines)
+
+
+def test_what_nobody_could_be_asked_about_does_not_go_live_even_after_a_forgetting(world: MemoryWorld):
+    world.interactions = short(history(700))
+    world.registry.promote(world.night(rules=LAX).facts["verdicts"]["ease"]["challenger"])
+    first = world.live()
+    world.registry.mark_forgotten("person-0004", "2026-01-01T00:00:00Z")
+    world.interactions = short(history(700, seed=1))
+    outcome = world.night(rules=LAX)
+    assert outcome.decision == "inconclusive"
+    assert world.live() == first
+
+
+def short(interactions: Interactions) -> Interactions:
+    """Four events a person: too few to hide one of them."""
+    return interactions.take(np.arange(len(interactions)) % 12 < 4)
+
+
+def test_what_a_person_put_live_begins_a_new_run_of_not_worse(world: MemoryWorld):
+    world.night()
+    first = world.live()["ease"]
+    world.interactions = history(700, seed=1)
+    kept = world.night().facts["verdicts"]["ease"]
+    assert (kept["decision"], kept["anchor"]) == ("inconclusive", first)
+    world.registry.promote(kept["challenger"])
+    world.interactions = history(750, seed=2)
+    assert world.night().facts["verdicts"]["ease"]["anchor"] == kept["challenger"]
+
+
+def test_an_anchor_that_knew_somebody_forgotten_is_none_any_more(world: MemoryWorld):
+    world.night(rules=LAX)
+    world.interactions = history(700, seed=1)
+    world.night(rules=LAX)
+    live = world.live()["ease"]
+    old = (world.registry.verdict(live) or {})["anchor"]
+    world.registry.mark_forgotten("person-0004", "2026-01-01T00:00:00Z")
+    world.interactions, world.left = without(history(750, seed=2), "person-0004"), 1
+    found = world.night(rules=LAX).facts["verdicts"]["ease"]
+    assert found["decision"] == "promote"
+    assert (found["champion"], found["anchor"]) == (live, live)
+    assert old != live
+
+
+def test_a_first_version_that_is_not_good_enough_is_told_as_one(world: MemoryWorld):
+    world.interactions = short(history(700))
+    outcome = world.night()
+    assert outcome.decision == "inconclusive"
+    assert "There is no champion" in outcome.reason
+    assert "nothing is live yet" in outcome.facts["steps"][-3]["detail"]

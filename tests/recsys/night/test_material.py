@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import DamagedBundle, DataError
+from recsys.feedback import FeedbackWeights
 from recsys.interactions import Interactions
 from recsys.night.material import Material
 from recsys.panel import on_panel
@@ -99,3 +100,12 @@ def test_a_version_with_a_smaller_panel_is_judged_by_those_who_are_on_both():
 def test_nothing_to_learn_from_is_an_error_in_words():
     with pytest.raises(DataError, match="no interactions"):
         Material.of(Interactions.empty())
+
+
+def test_nothing_of_the_panel_is_in_what_versions_are_made_of_not_even_a_time():
+    apart = [person for person in PEOPLE if on_panel([person], 0.1)[0]]
+    everybody = events([*(person for person in PEOPLE if person != apart[0]), apart[0]])  # whose events are the latest
+    left = everybody.take(everybody.user.decode() != apart[0])
+    weights = FeedbackWeights(half_life_days=1 / 24)
+    assert Material.of(everybody, weights).card() == Material.of(left, weights).card()
+    assert Material.of(everybody, weights).panel is not None

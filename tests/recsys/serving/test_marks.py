@@ -30,13 +30,15 @@ def test_a_version_that_may_have_seen_somebody_forgotten_never_goes_live(registr
         lambda: registry.promote(three[0]),
         lambda: registry.go_live([three[0]]),
         lambda: registry.go_live([fresh, three[0]], fence=registry.next_fence()),
-        registry.rollback,
     ):
         with pytest.raises(Forgotten, match=AT) as caught:
             act()
         assert fresh in caught.value.do
-    assert registry.live().models == {"als": three[2]}
     assert registry.hold() is None
+    with pytest.raises(Forgotten, match=AT):
+        registry.rollback()
+    assert registry.live().models == {"als": three[2]}
+    assert registry.hold() is not None  # whoever wanted to go back wants no night to promote either
     registry.promote(fresh)  # the control
 
 
@@ -49,7 +51,7 @@ def test_what_is_live_and_marked_serves_on_beside_what_is_new(registry, make_als
     assert registry.promote(other).models == {"als": als, "popularity": other}
     with pytest.raises(Forgotten) as caught:
         registry.rollback()
-    assert "promote" not in caught.value.do, "there is nothing to promote"
+    assert caught.value.do == "nights promote nothing now"  # and there is nothing else to promote
 
 
 def test_going_back_to_a_version_that_is_live_already_is_no_coming_back(registry, make_als, make_popularity):
@@ -142,3 +144,12 @@ def test_marking_waits_for_whoever_is_writing_and_not_for_ever(registry, make_al
                 ModelRegistry(registry.folder, patience=0).mark_forgotten("u2", AT)
         assert marking.result(20) == [version]
     assert registry.marks() == {version: AT}
+
+
+def test_a_rollback_goes_past_what_is_marked_to_what_is_not(registry, make_als, make_popularity, monkeypatch):
+    first, second, third = (registry.publish([make_als(scale=scale)])[0] for scale in (1.0, 2.0, 3.0))
+    monkeypatch.setattr(ModelRegistry, "may_know", lambda self, version, user: version == second)
+    assert registry.mark_forgotten("u1", AT) == [second]
+    assert registry.rollback().models == {"als": first}
+    assert registry.live().models == {"als": first}
+    assert third[-12:] in registry.rolled_back()
