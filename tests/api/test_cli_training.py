@@ -51,9 +51,9 @@ def test_two_processes_evaluate_into_one_report(home, together):
 def test_each_model_keeps_its_checkpoint_in_the_folder_named(home, monkeypatch):
     found = []
 
-    def watched(name, config, data, options):
+    def watched(name, config, data, options, facts):
         found.append(options.checkpoint)
-        return trained(name, config, data, options)
+        return trained(name, config, data, options, facts)
 
     trained = candidate.train_candidate
     monkeypatch.setattr(candidate, "train_candidate", watched)

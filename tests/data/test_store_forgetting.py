@@ -140,3 +140,13 @@ def test_a_forgotten_id_is_no_longer_in_the_bytes_of_the_database(sqlite_url: st
         assert held()  # or the next line would prove nothing
         store.forget(secret)
         assert not held()
+
+
+def test_a_number_that_is_nobodys_id_takes_nobodys_rows_along(store: Store) -> None:
+    bad = [BadRow("f", 1, "no item", "ann,,5"), BadRow("f", 2, "no item", "42,,3")]
+    store.import_batches("f", [Batch(Interactions.from_lists(["42"], ["x"]), bad)])
+    assert store.forget("5") is None
+    assert put_aside(store) == bad
+    receipt = store.forget("42")  # the control: somebody's id
+    assert receipt is not None
+    assert put_aside(store) == bad[:1]
