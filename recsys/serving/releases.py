@@ -101,7 +101,8 @@ class Releases:
         before."""
         if len(self.past) < 2:
             raise NoModel("there is no release before the live one", do="promote a version instead")
-        fit = [k for k, one in enumerate(self.past[:-1]) if not set(unfit) & set(one.models.values())]
+        others = [(k, one.models) for k, one in enumerate(self.past[:-1]) if one.models != self.live.models]
+        fit = [k for k, models in others if not set(unfit) & set(models.values())]
         place = fit[-1] if fit else len(self.past) - 2
         before = self.past[place]
         left = tuple(sorted(set(self.live.models.values()) - set(before.models.values())))

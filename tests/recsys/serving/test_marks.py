@@ -153,3 +153,13 @@ def test_a_rollback_goes_past_what_is_marked_to_what_is_not(registry, make_als, 
     assert registry.rollback().models == {"als": first}
     assert registry.live().models == {"als": first}
     assert third[-12:] in registry.rolled_back()
+
+
+def test_a_rollback_past_what_is_marked_does_not_end_at_what_is_live(registry, make_als):
+    first, second = (registry.publish([make_als(scale=scale)])[0] for scale in (1.0, 2.0))
+    for version in (first, second):
+        registry.promote(version)
+    assert registry.mark_forgotten("u1", AT) == [first, second]
+    with pytest.raises(Forgotten):
+        registry.rollback()
+    assert registry.live().models == {"als": second}
