@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def main(kills: int, seed: int) -> bool:
         done, broken, where = 0, 0, Counter[str]()
         while done < kills:
             rig = copy_of(start, Path(place, "killed"))
-            struck = strike(rig, chance, seconds)
+            struck = strike(rig, chance, seconds, expected)
             where.update(struck)
             over = outcome(rig) == expected  # its last word was said: what comes now is a night without news
             status, said = rig.run(command=CHILD)
@@ -61,8 +62,9 @@ def main(kills: int, seed: int) -> bool:
     return not broken
 
 
-def strike(rig: Rig, chance: random.Random, seconds: float) -> list[str]:
-    """Start a night and kill it at a random moment, perhaps again; the steps it was killed in."""
+def strike(rig: Rig, chance: random.Random, seconds: float, expected: Mapping[str, Any]) -> list[str]:
+    """Start a night and kill it at a random moment, perhaps again until its last word is said; the steps it was killed
+    in."""
     struck = []
     while True:
         with rig.start(command=CHILD) as process:
@@ -73,7 +75,7 @@ def strike(rig: Rig, chance: random.Random, seconds: float) -> list[str]:
             process.kill()
             process.wait()
         struck.append("the start" if holder is None else holder.step or "the start")
-        if chance.random() > _AGAIN:
+        if chance.random() > _AGAIN or outcome(rig) == expected:
             return struck
 
 

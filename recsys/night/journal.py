@@ -9,7 +9,7 @@ from typing import Any
 
 from recsys.serving.files import replace_file
 
-MOST_BEGINNINGS = 3  # of one step without an end: whatever cut it off would do so again
+MOST_BEGINNINGS = 5  # of one step without an end: whatever cut it off would do so again
 _FILE = "journal.json"
 
 
